@@ -1,0 +1,64 @@
+#include <pybind11/stl.h>
+
+#include "arrays.hpp"
+#include "precisekit/network/activation.hpp"
+#include "precisekit/network/mlp.hpp"
+
+namespace precisekit::bindings {
+
+namespace {
+
+Mlp make_mlp(const std::vector<Index>& sizes, const std::vector<std::string>& names) {
+  std::vector<Activation> activations;
+  for (const std::string& name : names) activations.push_back(activation_from_name(name));
+  return Mlp(sizes, activations);
+}
+
+std::vector<std::string> activation_names(const Mlp& net) {
+  std::vector<std::string> names;
+  for (Index l = 0; l + 1 < net.n_layers(); ++l) {
+    names.push_back(activation_name(net.layers()[l].activation));
+  }
+  return names;
+}
+
+// (n, n_outputs, n_params) as a view of memory ordered (n_params, n_outputs, n).
+py::array_t<double> parameter_jacobian(const Mlp& net, const VectorRef& theta,
+                                       const RowMatrixRef& X) {
+  const Index n = X.rows(), m = net.n_outputs(), P = net.n_params();
+  auto buffer = std::make_unique<Buffer>(n * m * P);
+  double* data = buffer->data();
+  {
+    const py::gil_scoped_release release;
+    jacobian(net, theta, X, data);
+  }
+  return owning_array(std::move(buffer), data, {n, m, P}, {1, n, m * n});
+}
+
+py::array forward_long_double(const Mlp& net, const VectorRef& theta, const RowMatrixRef& X) {
+  std::vector<long double> f;
+  {
+    const py::gil_scoped_release release;
+    f = forward_extended(net, theta, X);
+  }
+  py::array_t<long double> out({X.rows(), net.n_outputs()});
+  std::copy(f.begin(), f.end(), out.mutable_data());
+  return out;
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  using Release = py::call_guard<py::gil_scoped_release>;
+  py::class_<Mlp>(m, "Mlp")
+      .def(py::init(&make_mlp), py::arg("sizes"), py::arg("activations"))
+      .def_property_readonly("sizes", &Mlp::sizes)
+      .def_property_readonly("activations", &activation_names)
+      .def_property_readonly("n_params", &Mlp::n_params)
+      .def_property_readonly("is_smooth", &Mlp::is_smooth)
+      .def("forward", &forward, py::arg("theta"), py::arg("X"), Release())
+      .def("forward_extended", &forward_long_double, py::arg("theta"), py::arg("X"))
+      .def("jacobian", &parameter_jacobian, py::arg("theta"), py::arg("X"));
+}
+
+}  // namespace precisekit::bindings

@@ -1,0 +1,16 @@
+#include <pybind11/pybind11.h>
+
+namespace precisekit::bindings {
+void bind_core(pybind11::module_& m);
+void bind_network(pybind11::module_& m);
+void bind_objective(pybind11::module_& m);
+void bind_optimize(pybind11::module_& m);
+}  // namespace precisekit::bindings
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The compiled core of precisekit.";
+  precisekit::bindings::bind_core(m);
+  precisekit::bindings::bind_network(m);
+  precisekit::bindings::bind_objective(m);
+  precisekit::bindings::bind_optimize(m);
+}

@@ -1,0 +1,182 @@
+// Dense linear algebra through a table of BLAS and LAPACK pointers.
+//
+// The Python package fills the table with SciPy's own routines; any program can fill it with those
+// it links. An empty entry is served by Eigen. All matrices are column-major.
+#pragma once
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include "precisekit/core/types.hpp"
+
+namespace precisekit::linalg {
+
+// The Fortran interfaces, with 32-bit integers.
+struct Routines {
+  using Gemm = void(const char*, const char*, const int*, const int*, const int*, const double*,
+                    const double*, const int*, const double*, const int*, const double*, double*,
+                    const int*);
+  using Gemv = void(const char*, const int*, const int*, const double*, const double*, const int*,
+                    const double*, const int*, const double*, double*, const int*);
+  using Syrk = void(const char*, const char*, const int*, const int*, const double*, const double*,
+                    const int*, const double*, double*, const int*);
+  using Tpqrt = void(const int*, const int*, const int*, const int*, double*, const int*, double*,
+                     const int*, double*, const int*, double*, int*);
+  using Syevd = void(const char*, const char*, const int*, double*, const int*, double*, double*,
+                     const int*, int*, const int*, int*);
+  using Gesdd = void(const char*, const int*, const int*, double*, const int*, double*, double*,
+                     const int*, double*, const int*, double*, const int*, int*, int*);
+  using SetThreads = void(int);
+  using GetThreads = int();
+
+  Gemm* dgemm = nullptr;
+  Gemv* dgemv = nullptr;
+  Syrk* dsyrk = nullptr;
+  Tpqrt* dtpqrt = nullptr;
+  Syevd* dsyevd = nullptr;
+  Gesdd* dgesdd = nullptr;
+  SetThreads* set_num_threads = nullptr;  // of the BLAS itself, where it has threads
+  GetThreads* get_num_threads = nullptr;
+};
+
+inline Routines& routines() {
+  static Routines table;
+  return table;
+}
+
+// Keeps the BLAS on one thread while any instance lives: our own threads share the work, and the
+// results do not depend on how a BLAS splits its sums.
+class SerialBlas {
+ public:
+  SerialBlas() {
+    const Routines& r = routines();
+    if (!r.set_num_threads || !r.get_num_threads) return;
+    const std::lock_guard<std::mutex> lock(state().mutex);
+    if (state().users++ == 0) {
+      state().threads_before = r.get_num_threads();
+      r.set_num_threads(1);
+    }
+  }
+  ~SerialBlas() {
+    const Routines& r = routines();
+    if (!r.set_num_threads || !r.get_num_threads) return;
+    const std::lock_guard<std::mutex> lock(state().mutex);
+    if (--state().users == 0) r.set_num_threads(state().threads_before);
+  }
+  SerialBlas(const SerialBlas&) = delete;
+  SerialBlas& operator=(const SerialBlas&) = delete;
+
+ private:
+  struct State {
+    std::mutex mutex;
+    int users = 0, threads_before = 1;
+  };
+  static State& state() {
+    static State s;
+    return s;
+  }
+};
+
+using ConstMap = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
+using Map = Eigen::Map<Matrix, 0, Eigen::OuterStride<>>;
+
+inline ConstMap map(const double* p, Index rows, Index cols, Index ld) {
+  return ConstMap(p, rows, cols, Eigen::OuterStride<>(ld));
+}
+inline Map map(double* p, Index rows, Index cols, Index ld) {
+  return Map(p, rows, cols, Eigen::OuterStride<>(ld));
+}
+
+// C (m x n) += A' B, with A (k x m) and B (k x n).
+inline void gemm_transposed(Index m, Index n, Index k, const double* A, Index lda, const double* B,
+                            Index ldb, double* C, Index ldc) {
+  if (const auto dgemm = routines().dgemm) {
+    const int mi = int(m), ni = int(n), ki = int(k), la = int(lda), lb = int(ldb), lc = int(ldc);
+    const double one = 1.0;
+    dgemm("T", "N", &mi, &ni, &ki, &one, A, &la, B, &lb, &one, C, &lc);
+  } else {
+    map(C, m, n, ldc).noalias() += map(A, k, m, lda).transpose() * map(B, k, n, ldb);
+  }
+}
+
+// y = beta y + alpha A x, or with A' for `transposed`; A is m x n.
+inline void gemv(bool transposed, Index m, Index n, double alpha, const double* A, Index lda,
+                 const double* x, double beta, double* y) {
+  if (const auto dgemv = routines().dgemv) {
+    const int mi = int(m), ni = int(n), la = int(lda), one = 1;
+    dgemv(transposed ? "T" : "N", &mi, &ni, &alpha, A, &la, x, &one, &beta, y, &one);
+    return;
+  }
+  const auto a = map(A, m, n, lda);
+  Eigen::Map<Vector> out(y, transposed ? n : m);
+  if (beta == 0.0) out.setZero();
+  else out *= beta;
+  if (transposed) out.noalias() += alpha * (a.transpose() * Eigen::Map<const Vector>(x, m));
+  else out.noalias() += alpha * (a * Eigen::Map<const Vector>(x, n));
+}
+
+// Upper triangle of C (n x n) += A' A, with A (k x n).
+inline void gram_upper(Index n, Index k, const double* A, Index lda, double* C, Index ldc) {
+  if (const auto dsyrk = routines().dsyrk) {
+    const int ni = int(n), ki = int(k), la = int(lda), lc = int(ldc);
+    const double one = 1.0;
+    dsyrk("U", "T", &ni, &ki, &one, A, &la, &one, C, &lc);
+  } else {
+    map(C, n, n, ldc).selfadjointView<Eigen::Upper>().rankUpdate(map(A, k, n, lda).transpose());
+  }
+}
+
+struct Eigensystem {
+  Vector values;    // ascending
+  Matrix vectors;   // one a column
+};
+
+// All eigenvalues and eigenvectors of a symmetric matrix (its lower triangle is read), by
+// divide and conquer (dsyevd). Throws std::runtime_error when the iteration does not converge.
+inline Eigensystem symmetric_eigen(const Matrix& A) {
+  if (A.rows() != A.cols()) throw std::invalid_argument("A must be square");
+  Eigensystem result{Vector(A.rows()), A};
+  const auto dsyevd = routines().dsyevd;
+  if (!dsyevd) {
+    Eigen::SelfAdjointEigenSolver<Matrix> solver(A);
+    if (solver.info() != Eigen::Success) throw std::runtime_error("eigenvalues did not converge");
+    return {solver.eigenvalues(), solver.eigenvectors()};
+  }
+  const int n = int(A.rows()), query = -1;
+  int info = 0, integer_size = 0;
+  double size = 0;
+  double* V = result.vectors.data();
+  double* w = result.values.data();
+  dsyevd("V", "L", &n, V, &n, w, &size, &query, &integer_size, &query, &info);
+  const int work_size = int(size);
+  std::vector<double> work(work_size);
+  std::vector<int> integers(integer_size);
+  dsyevd("V", "L", &n, V, &n, w, work.data(), &work_size, integers.data(), &integer_size, &info);
+  if (info != 0) throw std::runtime_error("dsyevd: eigenvalues did not converge");
+  return result;
+}
+
+// Singular values of A, descending (dgesdd). Throws std::runtime_error when it does not converge.
+inline Vector singular_values(Matrix A) {
+  const auto dgesdd = routines().dgesdd;
+  if (!dgesdd) return Eigen::BDCSVD<Matrix>(A).singularValues();
+  const int m = int(A.rows()), n = int(A.cols()), query = -1, one = 1;
+  Vector s(std::min(m, n));
+  std::vector<int> integers(8 * s.size());
+  double size = 0, unused = 0;
+  int info = 0;
+  dgesdd("N", &m, &n, A.data(), &m, s.data(), &unused, &one, &unused, &one, &size, &query,
+         integers.data(), &info);
+  const int work_size = int(size);
+  std::vector<double> work(work_size);
+  dgesdd("N", &m, &n, A.data(), &m, s.data(), &unused, &one, &unused, &one, work.data(), &work_size,
+         integers.data(), &info);
+  if (info != 0) throw std::runtime_error("dgesdd: singular values did not converge");
+  return s;
+}
+
+}  // namespace precisekit::linalg

@@ -1,0 +1,21 @@
+// The kernels of the instruction set that this translation unit is compiled for, as a table.
+#pragma once
+
+#include "precisekit/kernels/activation.hpp"
+#include "precisekit/kernels/dense.hpp"
+#include "precisekit/kernels/series.hpp"
+
+namespace precisekit::kernels::PRECISEKIT_ISA {
+
+inline const Table& table() noexcept {
+  static constexpr Table kTable{PRECISEKIT_STRINGIFY(PRECISEKIT_ISA),
+                                affine,
+                                accumulate_gradient,
+                                pair_products,
+                                activate,
+                                series_product,
+                                series_correct};
+  return kTable;
+}
+
+}  // namespace precisekit::kernels::PRECISEKIT_ISA

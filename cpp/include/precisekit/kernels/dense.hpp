@@ -1,0 +1,118 @@
+// Dense layers on blocks: register-tiled products of small matrices with blocks of samples.
+#pragma once
+
+#include "precisekit/kernels/simd.hpp"
+#include "precisekit/kernels/table.hpp"
+
+namespace precisekit::kernels::PRECISEKIT_ISA {
+
+// Register tiles: kTileVecs vectors of samples times kTileRows units (forward), and
+// kGradRows x kGradCols pairs of units (gradient). They fill the registers of each set.
+constexpr int kTileVecs = kLanes == 8 ? 4 : 2;
+constexpr int kTileRows = kLanes == 8 ? 5 : (kLanes == 4 ? 6 : 4);
+constexpr int kGradRows = kLanes == 8 ? 4 : 3;
+constexpr int kGradCols = kLanes == 8 ? 5 : 4;
+
+struct AffineArguments {
+  Index n_in;
+  const double* W;
+  Index row_stride, col_stride;
+  const double* bias;
+  const double* multiplier;
+  const double* A;
+  double* C;
+  bool accumulate;
+};
+
+template <int rows>
+inline void affine_tile(const AffineArguments& p, Index j, Index s) {
+  Vec sum[rows][kTileVecs];
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < kTileVecs; ++v) {
+      sum[r][v] = p.accumulate ? load(p.C + (j + r) * kStride + s + v * kLanes)
+                               : broadcast(p.bias ? p.bias[j + r] : 0.0);
+    }
+  }
+  const double* a = p.A + s;
+  const double* w = p.W + j * p.row_stride;
+  for (Index k = 0; k < p.n_in; ++k, a += kStride, w += p.col_stride) {
+    Vec x[kTileVecs];
+    for (int v = 0; v < kTileVecs; ++v) x[v] = load(a + v * kLanes);
+    for (int r = 0; r < rows; ++r) {
+      const Vec weight = broadcast(w[r * p.row_stride]);
+      for (int v = 0; v < kTileVecs; ++v) sum[r][v] += weight * x[v];
+    }
+  }
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < kTileVecs; ++v) {
+      const Index at = (j + r) * kStride + s + v * kLanes;
+      store(p.C + at, p.multiplier ? load(p.multiplier + at) * sum[r][v] : sum[r][v]);
+    }
+  }
+}
+
+inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index row_stride,
+                   Index col_stride, const double* bias, const double* multiplier, const double* A,
+                   double* C, bool accumulate) {
+  const AffineArguments p{n_in, W, row_stride, col_stride, bias, multiplier, A, C, accumulate};
+  for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
+    Index j = 0;
+    for (; j + kTileRows <= n_out; j += kTileRows) affine_tile<kTileRows>(p, j, s);
+    for (; j + 2 <= n_out; j += 2) affine_tile<2>(p, j, s);
+    if (j < n_out) affine_tile<1>(p, j, s);
+  }
+}
+
+template <int rows, int cols_tile>
+inline void gradient_tile(Index cols, Index n_a, const double* E, const double* A, double* G) {
+  Vec sum[rows][cols_tile] = {};
+  for (Index s = 0; s < cols; s += kLanes) {
+    Vec a[cols_tile];
+    for (int k = 0; k < cols_tile; ++k) a[k] = load(A + k * kStride + s);
+    for (int j = 0; j < rows; ++j) {
+      const Vec e = load(E + j * kStride + s);
+      for (int k = 0; k < cols_tile; ++k) sum[j][k] += e * a[k];
+    }
+  }
+  for (int j = 0; j < rows; ++j) {
+    for (int k = 0; k < cols_tile; ++k) G[j * n_a + k] += horizontal_sum(sum[j][k]);
+  }
+}
+
+template <int rows>
+inline void gradient_rows(Index cols, Index n_a, const double* E, const double* A, double* G) {
+  Index k = 0;
+  for (; k + kGradCols <= n_a; k += kGradCols) {
+    gradient_tile<rows, kGradCols>(cols, n_a, E, A + k * kStride, G + k);
+  }
+  for (; k < n_a; ++k) gradient_tile<rows, 1>(cols, n_a, E, A + k * kStride, G + k);
+}
+
+inline void accumulate_gradient(Index cols, Index n_e, Index n_a, const double* E, const double* A,
+                                double* G, double* g) {
+  Index j = 0;
+  for (; j + kGradRows <= n_e; j += kGradRows) {
+    gradient_rows<kGradRows>(cols, n_a, E + j * kStride, A, G + j * n_a);
+  }
+  for (; j < n_e; ++j) gradient_rows<1>(cols, n_a, E + j * kStride, A, G + j * n_a);
+  for (j = 0; j < n_e; ++j) {
+    Vec sum = Vec{};
+    for (Index s = 0; s < cols; s += kLanes) sum += load(E + j * kStride + s);
+    g[j] += horizontal_sum(sum);
+  }
+}
+
+inline void pair_products(Index n_samples, Index n_x, Index n_y, const double* X, const double* Y,
+                          double* out, Index ld) {
+  const Index whole = n_samples - n_samples % kLanes;
+  for (Index i = 0; i < n_x; ++i) {
+    const double* x = X + i * kStride;
+    for (Index j = 0; j < n_y; ++j, out += ld) {
+      const double* y = Y + j * kStride;
+      for (Index s = 0; s < whole; s += kLanes) store(out + s, load(x + s) * load(y + s));
+      for (Index s = whole; s < n_samples; ++s) out[s] = x[s] * y[s];
+    }
+  }
+}
+
+}  // namespace precisekit::kernels::PRECISEKIT_ISA

@@ -1,0 +1,57 @@
+// The hot loops as a table of functions, one table per instruction set.
+//
+// All of them work on *blocks*: the values of some units (rows) for up to kBlock samples (columns,
+// contiguous), rows kStride doubles apart. The number of columns passed is a multiple of
+// kColumnMultiple; columns past the last sample are padding that callers keep finite.
+#pragma once
+
+#include <cstddef>
+
+namespace precisekit {
+
+using Index = std::ptrdiff_t;
+
+// sigma of a layer. Relu has no Taylor series at its kink: Taylor-LM falls back to order 1 there.
+enum class Activation { identity, tanh, relu, sin, sigmoid, gelu };
+
+namespace kernels {
+
+constexpr Index kBlock = 128;
+constexpr Index kStride = kBlock + 8;  // one cache line more, so that rows do not share cache sets
+constexpr Index kColumnMultiple = 32;
+
+struct Table {
+  const char* isa;
+
+  // C_j = bias_j + sum_k W[j * row_stride + k * col_stride] * A_k, over n_out rows j and n_in rows
+  // k. A null bias is zero; `accumulate` starts from C instead; a multiplier D gives D_j * (...).
+  void (*affine)(Index cols, Index n_out, Index n_in, const double* W, Index row_stride,
+                 Index col_stride, const double* bias, const double* multiplier, const double* A,
+                 double* C, bool accumulate);
+
+  // G[j * n_a + k] += sum_s E_j[s] A_k[s];  g[j] += sum_s E_j[s].
+  void (*accumulate_gradient)(Index cols, Index n_e, Index n_a, const double* E, const double* A,
+                              double* G, double* g);
+
+  // out[(i * n_y + j) * ld + s] = X_i[s] Y_j[s] for s < n_samples (any number up to kBlock).
+  void (*pair_products)(Index n_samples, Index n_x, Index n_y, const double* X, const double* Y,
+                        double* out, Index ld);
+
+  // a = sigma(z), and, where not null, d1 = sigma'(z), d2 = sigma''(z). a may be z.
+  void (*activate)(Activation sigma, Index cols, Index rows, const double* z, double* a, double* d1,
+                   double* d2);
+
+  // Taylor series stored order by order, `series_stride` doubles apart:
+  // out = addend + scale * sum_{j=first}^{last} X_j Y_{k-j}; a null addend is zero.
+  void (*series_product)(Index cols, Index rows, int k, int first, int last, const double* X,
+                         const double* Y, Index series_stride, double scale, const double* addend,
+                         double* out);
+
+  // The terms that a direction of order k adds to coefficient k of a layer:
+  // da = u0 dz;  a += da;  zk += k dz   (zk holds k times the coefficient of z).
+  void (*series_correct)(Index cols, Index rows, int k, const double* dz, const double* u0,
+                         double* zk, double* a, double* da);
+};
+
+}  // namespace kernels
+}  // namespace precisekit

@@ -1,0 +1,223 @@
+// Taylor coefficients of a network's outputs along a curve through parameter space:
+//
+//   f(theta + d_1 t + d_2 t^2 + ...) = f_0 + f_1 t + f_2 t^2 + ...
+//
+// The curve is built order by order: c_k is f_k with d_k still zero, which is what Taylor-LM needs
+// to choose d_k. Each activation obeys a' = u z' with a recurrence of its own for u (Griewank and
+// Walther, Evaluating Derivatives, ch. 13).
+#pragma once
+
+#include <stdexcept>
+
+#include "precisekit/network/mlp.hpp"
+
+namespace precisekit {
+
+class ParameterJet {
+ public:
+  // Memory: about 3 (order + 1) doubles for each sample and hidden unit (6 with gelu).
+  // Throws std::invalid_argument for a network that is not smooth or an order below 1.
+  ParameterJet(const Mlp& net, const SampleBlocks& samples, int order)
+      : net_(net), samples_(&samples), order_(order), directions_(order + 1) {
+    if (!net.is_smooth()) throw std::invalid_argument("relu has no Taylor series at its kink");
+    if (order < 1) throw std::invalid_argument("order must be at least 1");
+    Index size = 0;
+    for (Index l = 0; l + 1 < net.n_layers(); ++l) {
+      const Layer& layer = net.layers()[l];
+      const Index series = (order + 1) * layer.n_out * kernels::kStride;
+      const bool gelu = layer.activation == Activation::gelu;
+      series_offset_.push_back(size);
+      size += series * (gelu ? 6 : 3);
+      widest_ = std::max(widest_, layer.n_out);
+    }
+    block_size_ = size;
+    state_ = Buffer(size * samples.count());
+    packed_.resize(net.n_layers());
+  }
+
+  int order() const { return order_; }
+
+  // Order 0 at theta.
+  void start(const VectorRef& theta) {
+    net_.check_theta(theta);
+    theta_ = theta;
+    parallel_for(samples_->count(), [&](Index b) {
+      const kernels::Table& kernel = kernels::active();
+      const Index cols = samples_->columns(b);
+      for (Index l = 0; l + 1 < net_.n_layers(); ++l) {
+        const Layer& layer = net_.layers()[l];
+        Series s = series(b, l);
+        kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta_.data()), layer.n_in, 1,
+                      layer.bias(theta_.data()), nullptr, l == 0 ? samples_->block(b) : input(b, l),
+                      s.a, false);
+        if (layer.activation == Activation::gelu) start_gelu(cols, layer.n_out, s);
+        kernel.activate(layer.activation, cols, layer.n_out, s.a, s.a, s.u, nullptr);
+      }
+    });
+  }
+
+  // Adds the direction d of order k - 1 and computes c_k; sink(b, rows) receives the rows of c_k
+  // of block b. To be called with k = 2, 3, ... after start().
+  template <class Sink>
+  void advance(int k, const Vector& d, Sink&& sink) {
+    directions_[k - 1] = d;
+    for (Index l = 1; l < net_.n_layers(); ++l) pack_weights(k, l);
+    parallel_for(samples_->count(), [&](Index b) {
+      Buffer workspace((2 * widest_ + net_.n_outputs()) * kernels::kStride);
+      add_direction(k - 1, b, workspace.data());
+      double* output = workspace.data() + 2 * widest_ * kernels::kStride;
+      next_order(k, b, output);
+      sink(b, output);
+    });
+  }
+
+ private:
+  // The series of one layer on one block; zt_k = k z_k. The last three are for gelu alone.
+  struct Series {
+    double *a, *zt, *u;
+    double *z, *density, *slope;  // z, g(z) and z g(z), with g the normal density
+    Index stride;                 // between orders
+  };
+
+  Series series(Index b, Index l) {
+    const Index rows = net_.layers()[l].n_out * kernels::kStride;
+    const Index size = (order_ + 1) * rows;
+    double* p = state_.data() + b * block_size_ + series_offset_[l];
+    return {p, p + size, p + 2 * size, p + 3 * size, p + 4 * size, p + 5 * size, rows};
+  }
+  const double* input(Index b, Index l) { return series(b, l - 1).a; }
+
+  void start_gelu(Index cols, Index rows, const Series& s) const {
+    for (Index i = 0; i < rows; ++i) {
+      for (Index c = i * kernels::kStride; c < i * kernels::kStride + cols; ++c) {
+        const double z = s.a[c];
+        s.z[c] = z;
+        s.density[c] = 0.39894228040143267794 * std::exp(-0.5 * z * z);
+        s.slope[c] = z * s.density[c];
+      }
+    }
+  }
+
+  // All weights that meet the series of layer l's input at order k, side by side:
+  // z_k = [D_{k-1} ... D_1 W] [a_1; ...; a_k]. Hidden layers carry the factor k of zt_k.
+  void pack_weights(int k, Index l) {
+    const Layer& layer = net_.layers()[l];
+    const double factor = l + 1 < net_.n_layers() ? k : 1;
+    Buffer& packed = packed_[l];
+    if (packed.size() == 0) packed = Buffer(layer.n_out * layer.n_in * order_);
+    double* out = packed.data();
+    for (Index i = 0; i < layer.n_out; ++i) {
+      for (int m = 1; m <= k; ++m) {
+        const double* from = (m == k ? theta_ : directions_[k - m]).data();
+        const double* row = layer.weights(from) + i * layer.n_in;
+        for (Index q = 0; q < layer.n_in; ++q) *out++ = factor * row[q];
+      }
+    }
+  }
+
+  // Coefficient k of every layer was computed with d_k = 0; this adds what d_k contributes.
+  void add_direction(int k, Index b, double* workspace) {
+    const kernels::Table& kernel = kernels::active();
+    const Index cols = samples_->columns(b);
+    const double* d = directions_[k].data();
+    double* dz = workspace;
+    double* da = workspace + widest_ * kernels::kStride;
+    for (Index l = 0; l + 1 < net_.n_layers(); ++l) {
+      const Layer& layer = net_.layers()[l];
+      const Series s = series(b, l);
+      const double* a0 = l == 0 ? samples_->block(b) : input(b, l);
+      kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(d), layer.n_in, 1, layer.bias(d),
+                    nullptr, a0, dz, false);
+      if (l > 0) {
+        kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta_.data()), layer.n_in, 1,
+                      nullptr, nullptr, da, dz, true);
+      }
+      double* zt = s.zt + k * s.stride;
+      double* a = s.a + k * s.stride;
+      if (k == 1) {
+        std::fill_n(zt, s.stride, 0.0);
+        std::fill_n(a, s.stride, 0.0);
+      }
+      kernel.series_correct(cols, layer.n_out, k, dz, s.u, zt, a, da);
+    }
+  }
+
+  void next_order(int k, Index b, double* output) {
+    const kernels::Table& kernel = kernels::active();
+    const Index cols = samples_->columns(b);
+    for (Index l = 0; l + 1 < net_.n_layers(); ++l) {
+      const Layer& layer = net_.layers()[l];
+      const Series s = series(b, l);
+      next_u(layer.activation, k - 1, cols, layer.n_out, s);
+      double* zt = s.zt + k * s.stride;
+      if (l == 0) {
+        std::fill_n(zt, s.stride, 0.0);
+      } else {
+        packed_product(k, cols, b, l, zt);
+      }
+      const int last = l == 0 ? k - 1 : k;
+      kernel.series_product(cols, layer.n_out, k, 1, last, s.zt, s.u, s.stride, 1.0 / k, nullptr,
+                            s.a + k * s.stride);
+    }
+    const Index last = net_.n_layers() - 1;
+    if (last == 0) {
+      std::fill_n(output, net_.n_outputs() * kernels::kStride, 0.0);
+    } else {
+      packed_product(k, cols, b, last, output);
+    }
+  }
+
+  void packed_product(int k, Index cols, Index b, Index l, double* out) {
+    const Layer& layer = net_.layers()[l];
+    const Index depth = k * layer.n_in;
+    kernels::active().affine(cols, layer.n_out, depth, packed_[l].data(), depth, 1, nullptr,
+                             nullptr, input(b, l) + series(b, l - 1).stride, out, false);
+  }
+
+  // Coefficient q >= 1 of u = sigma'(z), from the coefficients of z and a up to q.
+  static void next_u(Activation sigma, int q, Index cols, Index rows, const Series& s) {
+    const kernels::Table& kernel = kernels::active();
+    const auto product = [&](int first, int last, const double* x, const double* y, double scale,
+                             const double* addend, double* out) {
+      kernel.series_product(cols, rows, q, first, last, x, y, s.stride, scale, addend, out);
+    };
+    double* u = s.u + q * s.stride;
+    switch (sigma) {
+      case Activation::tanh:       // u = 1 - a^2
+      case Activation::sigmoid: {  // u = a - a^2
+        const double* linear = sigma == Activation::sigmoid ? s.a + q * s.stride : nullptr;
+        product(0, (q - 1) / 2, s.a, s.a, -2.0, linear, u);
+        if (q % 2 == 0) product(q / 2, q / 2, s.a, s.a, -1.0, u, u);
+        break;
+      }
+      case Activation::sin:  // u = cos z, u' = -a z'
+        product(1, q, s.zt, s.a, -1.0 / q, nullptr, u);
+        break;
+      case Activation::gelu: {  // u = Phi + z g, with Phi' = g z' and g' = -z g z'
+        const double* zt = s.zt + q * s.stride;
+        double* z = s.z + q * s.stride;
+        for (Index i = 0; i < s.stride; ++i) z[i] = zt[i] / q;
+        product(1, q, s.zt, s.slope, -1.0 / q, nullptr, s.density + q * s.stride);
+        product(0, q, s.z, s.density, 1.0, nullptr, s.slope + q * s.stride);
+        product(1, q, s.zt, s.density, 1.0 / q, s.slope + q * s.stride, u);
+        break;
+      }
+      case Activation::identity:
+      case Activation::relu:
+        std::fill_n(u, s.stride, 0.0);
+        break;
+    }
+  }
+
+  Mlp net_;
+  const SampleBlocks* samples_;
+  int order_;
+  Index block_size_ = 0, widest_ = 0;
+  std::vector<Index> series_offset_;
+  Buffer state_;
+  Vector theta_;
+  std::vector<Vector> directions_;  // by order, from 1
+  std::vector<Buffer> packed_;      // by layer
+};
+
+}  // namespace precisekit

@@ -1,0 +1,305 @@
+// A multilayer perceptron: f(x) = W_L s_{L-1}( ... s_1(W_1 x + b_1) ... ) + b_L.
+#pragma once
+
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "precisekit/core/parallel.hpp"
+#include "precisekit/core/types.hpp"
+
+namespace precisekit {
+
+struct Layer {
+  Index n_in, n_out;
+  Index offset;           // of W (n_out x n_in, row-major) in theta; b follows it
+  Activation activation;  // identity for the last layer
+
+  Index bias_offset() const { return offset + n_out * n_in; }
+  Index end() const { return offset + n_out * (n_in + 1); }
+  const double* weights(const double* theta) const { return theta + offset; }
+  const double* bias(const double* theta) const { return theta + bias_offset(); }
+};
+
+// The architecture alone; the parameters are one vector theta, layer by layer, W row-major and
+// then b: the order of PyTorch's nn.Linear.
+class Mlp {
+ public:
+  // sizes: inputs, hidden layers, outputs. activations: one for each hidden layer.
+  // Throws std::invalid_argument for fewer than two sizes, a size below 1 or a wrong number of
+  // activations.
+  Mlp(const std::vector<Index>& sizes, const std::vector<Activation>& activations) : sizes_(sizes) {
+    if (sizes.size() < 2) {
+      throw std::invalid_argument("sizes must name at least the inputs and the outputs");
+    }
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      if (sizes[i] < 1) {
+        throw std::invalid_argument("sizes[" + std::to_string(i) + "] must be at least 1, got " +
+                                    std::to_string(sizes[i]));
+      }
+    }
+    if (activations.size() != sizes.size() - 2) {
+      throw std::invalid_argument("activation must name one function for each of the " +
+                                  std::to_string(sizes.size() - 2) + " hidden layers, got " +
+                                  std::to_string(activations.size()));
+    }
+    Index offset = 0;
+    for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
+      const bool last = l + 2 == sizes.size();
+      layers_.push_back(
+          {sizes[l], sizes[l + 1], offset, last ? Activation::identity : activations[l]});
+      offset = layers_.back().end();
+    }
+  }
+
+  const std::vector<Index>& sizes() const { return sizes_; }
+  const std::vector<Layer>& layers() const { return layers_; }
+  Index n_layers() const { return Index(layers_.size()); }
+  Index n_inputs() const { return sizes_.front(); }
+  Index n_outputs() const { return sizes_.back(); }
+  Index n_params() const { return layers_.back().end(); }
+
+  // Whether every activation has a Taylor series everywhere (relu has none at 0).
+  bool is_smooth() const {
+    for (const Layer& layer : layers_) {
+      if (layer.activation == Activation::relu) return false;
+    }
+    return true;
+  }
+
+  // Throw std::invalid_argument, naming the argument, when a size does not fit.
+  void check_theta(const VectorRef& theta) const {
+    if (theta.size() != n_params()) {
+      throw std::invalid_argument("theta must have " + std::to_string(n_params()) +
+                                  " elements, got " + std::to_string(theta.size()));
+    }
+  }
+  void check_X(const RowMatrixRef& X) const {
+    if (X.cols() != n_inputs()) {
+      throw std::invalid_argument("X must have " + std::to_string(n_inputs()) + " columns, got " +
+                                  std::to_string(X.cols()));
+    }
+  }
+
+ private:
+  std::vector<Index> sizes_;
+  std::vector<Layer> layers_;
+};
+
+// Samples cut into blocks of kBlock columns, one row a coordinate, the last block padded by zeros.
+class SampleBlocks {
+ public:
+  explicit SampleBlocks(const RowMatrixRef& X) : n_(X.rows()), rows_(X.cols()) {
+    data_ = Buffer(count() * rows_ * kernels::kStride);
+    data_.set_zero();
+    for (Index b = 0; b < count(); ++b) {
+      for (Index k = 0; k < rows_; ++k) {
+        double* row = block(b) + k * kernels::kStride;
+        for (Index s = 0; s < samples(b); ++s) row[s] = X(first(b) + s, k);
+      }
+    }
+  }
+
+  Index n() const { return n_; }
+  Index rows() const { return rows_; }
+  Index count() const { return (n_ + kernels::kBlock - 1) / kernels::kBlock; }
+  Index first(Index b) const { return b * kernels::kBlock; }
+  Index samples(Index b) const { return std::min(kernels::kBlock, n_ - first(b)); }
+  Index columns(Index b) const {
+    const Index m = kernels::kColumnMultiple;
+    return (samples(b) + m - 1) / m * m;
+  }
+  double* block(Index b) { return data_.data() + b * rows_ * kernels::kStride; }
+  const double* block(Index b) const { return data_.data() + b * rows_ * kernels::kStride; }
+
+ private:
+  Index n_, rows_;
+  Buffer data_;
+};
+
+// The values that a pass over one block leaves behind: for each layer the activations and, where
+// asked for, sigma' and sigma'' at its pre-activations.
+class ForwardPass {
+ public:
+  explicit ForwardPass(const Mlp& net, int derivatives) : net_(&net), derivatives_(derivatives) {
+    Index rows = 0;
+    for (const Layer& layer : net.layers()) rows += layer.n_out;
+    values_ = Buffer(rows * kernels::kStride * (1 + derivatives));
+    double* p = values_.data();
+    for (const Layer& layer : net.layers()) {
+      const Index size = layer.n_out * kernels::kStride;
+      a_.push_back(p);
+      d1_.push_back(derivatives >= 1 ? p + size : nullptr);
+      d2_.push_back(derivatives >= 2 ? p + 2 * size : nullptr);
+      p += size * (1 + derivatives);
+    }
+  }
+
+  void run(const double* theta, const double* x, Index cols) {
+    const kernels::Table& kernel = kernels::active();
+    x_ = x;
+    for (Index l = 0; l < net_->n_layers(); ++l) {
+      const Layer& layer = net_->layers()[l];
+      kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta), layer.n_in, 1,
+                    layer.bias(theta), nullptr, input(l), a_[l], false);
+      if (l + 1 < net_->n_layers()) {
+        kernel.activate(layer.activation, cols, layer.n_out, a_[l], a_[l], d1_[l], d2_[l]);
+      }
+    }
+  }
+
+  // Rows that enter layer l, counted from 0: the samples or the activations of layer l - 1.
+  const double* input(Index l) const { return l == 0 ? x_ : a_[l - 1]; }
+  const double* output() const { return a_.back(); }
+  const double* first_derivative(Index l) const { return d1_[l]; }
+  const double* second_derivative(Index l) const { return d2_[l]; }
+
+ private:
+  const Mlp* net_;
+  int derivatives_;
+  Buffer values_;
+  std::vector<double*> a_, d1_, d2_;
+  const double* x_ = nullptr;
+};
+
+// The adjoints of a block, from the outputs back: with delta = dF/dz at layer l,
+// dF/dW_l = delta a_{l-1}', and dF/dz at layer l - 1 is (W_l' delta) sigma'.
+class BackwardPass {
+ public:
+  explicit BackwardPass(const Mlp& net) : net_(&net) {
+    Index rows = 0;
+    for (const Layer& layer : net.layers()) rows += layer.n_out;
+    values_ = Buffer(rows * kernels::kStride);
+    double* p = values_.data();
+    for (const Layer& layer : net.layers()) {
+      delta_.push_back(p);
+      p += layer.n_out * kernels::kStride;
+    }
+  }
+
+  double* seed() { return delta_.back(); }
+  double* delta(Index l) { return delta_[l]; }
+
+  // Visits the layers from last to first: visit(l, layer, delta_l).
+  template <class Visit>
+  void run(const double* theta, const ForwardPass& forward, Index cols, Visit&& visit) {
+    const kernels::Table& kernel = kernels::active();
+    for (Index l = net_->n_layers() - 1; l >= 0; --l) {
+      const Layer& layer = net_->layers()[l];
+      visit(l, layer, delta_[l]);
+      if (l > 0) {
+        kernel.affine(cols, layer.n_in, layer.n_out, layer.weights(theta), 1, layer.n_in, nullptr,
+                      forward.first_derivative(l - 1), delta_[l], delta_[l - 1], false);
+      }
+    }
+  }
+
+ private:
+  const Mlp* net_;
+  Buffer values_;
+  std::vector<double*> delta_;
+};
+
+// Blocks are dealt to tasks of a few blocks each; a task keeps its own workspace.
+inline Index block_tasks(Index n_blocks) { return std::clamp<Index>(n_blocks / 4, 1, 64); }
+
+// f(x) at every row of X: n x n_outputs.
+// Throws std::invalid_argument for a theta or an X of the wrong size.
+inline RowMatrix forward(const Mlp& net, const VectorRef& theta, const RowMatrixRef& X) {
+  net.check_theta(theta);
+  net.check_X(X);
+  const SampleBlocks samples(X);
+  RowMatrix f(X.rows(), net.n_outputs());
+  const Index n_tasks = block_tasks(samples.count());
+  parallel_for(n_tasks, [&](Index task) {
+    ForwardPass pass(net, 0);
+    const Range range = task_range(samples.count(), n_tasks, task);
+    for (Index b = range.first; b < range.last; ++b) {
+      pass.run(theta.data(), samples.block(b), samples.columns(b));
+      for (Index s = 0; s < samples.samples(b); ++s) {
+        for (Index o = 0; o < net.n_outputs(); ++o) {
+          f(samples.first(b) + s, o) = pass.output()[o * kernels::kStride + s];
+        }
+      }
+    }
+  });
+  return f;
+}
+
+
+// The Jacobian of output `o` on one block whose forward pass is done: column p at
+// out[p * ld + s], for the first n_samples columns. The seed may carry a weight for each sample.
+inline void block_jacobian(const Mlp& net, const double* theta, const ForwardPass& forward,
+                           BackwardPass& backward, Index o, const double* seed, Index n_samples,
+                           Index cols, double* out, Index ld) {
+  const kernels::Table& kernel = kernels::active();
+  for (Index k = 0; k < net.n_outputs(); ++k) {
+    double* row = backward.seed() + k * kernels::kStride;
+    for (Index s = 0; s < cols; ++s) row[s] = k == o ? (seed ? seed[s] : 1.0) : 0.0;
+  }
+  backward.run(theta, forward, cols, [&](Index l, const Layer& layer, const double* delta) {
+    kernel.pair_products(n_samples, layer.n_out, layer.n_in, delta, forward.input(l),
+                         out + layer.offset * ld, ld);
+    for (Index i = 0; i < layer.n_out; ++i) {
+      std::copy_n(delta + i * kernels::kStride, n_samples, out + (layer.bias_offset() + i) * ld);
+    }
+  });
+}
+
+// df/dtheta: for output o, parameter p and sample s at out[(p * n_outputs + o) * n + s].
+// Throws std::invalid_argument for a theta or an X of the wrong size.
+inline void jacobian(const Mlp& net, const VectorRef& theta, const RowMatrixRef& X, double* out) {
+  net.check_theta(theta);
+  net.check_X(X);
+  const SampleBlocks samples(X);
+  const Index n = X.rows(), m = net.n_outputs(), n_tasks = block_tasks(samples.count());
+  parallel_for(n_tasks, [&](Index task) {
+    ForwardPass forward(net, 1);
+    BackwardPass backward(net);
+    const Range range = task_range(samples.count(), n_tasks, task);
+    for (Index b = range.first; b < range.last; ++b) {
+      forward.run(theta.data(), samples.block(b), samples.columns(b));
+      for (Index o = 0; o < m; ++o) {
+        block_jacobian(net, theta.data(), forward, backward, o, nullptr, samples.samples(b),
+                       samples.columns(b), out + o * n + samples.first(b), m * n);
+      }
+    }
+  });
+}
+
+// f in extended precision (long double), with the activations of the C library: what the same
+// parameters give before rounding. Slow; used to measure the rounding floor.
+inline std::vector<long double> forward_extended(const Mlp& net, const VectorRef& theta,
+                                                 const RowMatrixRef& X) {
+  net.check_theta(theta);
+  net.check_X(X);
+  std::vector<long double> f(X.rows() * net.n_outputs());
+  parallel_for(X.rows(), [&](Index s) {
+    std::vector<long double> a(X.cols()), z;
+    for (Index k = 0; k < X.cols(); ++k) a[k] = X(s, k);
+    for (const Layer& layer : net.layers()) {
+      z.assign(layer.n_out, 0.0L);
+      for (Index i = 0; i < layer.n_out; ++i) {
+        const double* w = layer.weights(theta.data()) + i * layer.n_in;
+        long double sum = layer.bias(theta.data())[i];
+        for (Index k = 0; k < layer.n_in; ++k) sum += w[k] * a[k];
+        switch (layer.activation) {
+          case Activation::tanh: sum = std::tanh(sum); break;
+          case Activation::relu: sum = std::max(sum, 0.0L); break;
+          case Activation::sin: sum = std::sin(sum); break;
+          case Activation::sigmoid: sum = 1.0L / (1.0L + std::exp(-sum)); break;
+          case Activation::gelu: sum *= 0.5L * std::erfc(-sum * 0.70710678118654752440L); break;
+          case Activation::identity: break;
+        }
+        z[i] = sum;
+      }
+      a.swap(z);
+    }
+    std::copy(a.begin(), a.end(), f.begin() + s * net.n_outputs());
+  });
+  return f;
+}
+
+}  // namespace precisekit

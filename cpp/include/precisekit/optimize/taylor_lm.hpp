@@ -1,0 +1,308 @@
+// Taylor-LM: Levenberg-Marquardt steps along a curve of high order.
+//
+// An ordinary step is a straight line, and stalls in the curved valleys of a network's loss. Here
+// theta(t) = theta + d_1 t + ... + d_K t^K, where every d_k solves the damped least-squares problem
+// of d_1 with the coefficient c_k of the residual along the curve so far on the right:
+//
+//   d_k = argmin |J d + c_k|^2 + lambda |d|^2,   c_1 = r.
+//
+// Order 1 is Levenberg-Marquardt, order 2 its geodesic acceleration (Transtrum, Machta and Sethna,
+// Phys. Rev. E 83, 036701, 2011), orders to 4 were studied by Brooks (arXiv:2307.03820). All orders
+// share J = QR, taken once an iteration, and the QR of [R; sqrt(lambda) I], taken once a trial;
+// J'J is never formed, so that lambda can go down to the rounding of sigma_max^2.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+
+#include "precisekit/core/tall_qr.hpp"
+#include "precisekit/network/jet.hpp"
+#include "precisekit/objective/least_squares.hpp"
+
+namespace precisekit {
+
+struct TaylorLmOptions {
+  int order = 16;                // of the curve; 1 is Levenberg-Marquardt
+  Index max_iterations = 10000;
+  double tolerance = 0.0;        // stop at this relative RMSE
+  double time_limit = std::numeric_limits<double>::infinity();  // seconds
+  double damping = 1e-3;         // first lambda, relative to sigma_max^2
+};
+
+enum class StopReason {
+  tolerance,       // the relative RMSE asked for is reached
+  stalled,         // several iterations gained next to nothing
+  no_damping,      // no damping lowers the loss
+  max_iterations,
+  time_limit,
+  interrupted,     // by the observer or the poll
+  not_finite,      // the loss at the start is not a number
+};
+
+struct TaylorLmProgress {
+  Index iteration;
+  double seconds;
+  double relative_rmse;
+  double damping;  // lambda / sigma_max^2 of the next trial
+  const Vector& theta;
+};
+
+struct TaylorLmResult {
+  Vector theta;          // the best seen
+  double relative_rmse;  // at theta
+  StopReason reason;
+  Index iterations = 0, trials = 0, residual_evaluations = 0, jacobian_evaluations = 0;
+  double damping;        // where it ended, for a warm start
+};
+
+struct TaylorLmHooks {
+  std::function<bool(const TaylorLmProgress&)> observe;  // after each iteration; true stops
+  std::function<bool()> poll;                            // often; true stops at once
+};
+
+class TaylorLm {
+ public:
+  // Throws std::invalid_argument for an order below 1, or a damping or limits that are not positive.
+  // A network that is not smooth (relu) gets order 1.
+  TaylorLm(const LeastSquares& objective, const TaylorLmOptions& options)
+      : objective_(objective),
+        options_(options),
+        order_(objective.network().is_smooth() ? options.order : 1),
+        qr_(block_rows(objective), objective.n_params()),
+        damped_(objective.n_params(), objective.n_params(), StackedQr::Shape::triangle) {
+    if (options.order < 1) throw std::invalid_argument("order must be at least 1");
+    if (!(options.damping > 0.0)) throw std::invalid_argument("damping must be positive");
+    if (!(options.time_limit > 0.0)) throw std::invalid_argument("time_limit must be positive");
+    if (options.tolerance < 0.0) throw std::invalid_argument("tol must not be negative");
+    if (order_ > 1) {
+      jet_ = std::make_unique<ParameterJet>(objective.network(), objective.samples(), order_);
+    }
+  }
+
+  TaylorLmResult minimize(const VectorRef& start, const TaylorLmHooks& hooks) {
+    const linalg::SerialBlas serial;
+    hooks_ = &hooks;
+    began_ = std::chrono::steady_clock::now();
+    TaylorLmResult result{start, 0.0, StopReason::max_iterations, 0, 0, 0, 0, options_.damping};
+    Vector& theta = result.theta;
+    Vector residual;
+    double error = relative_rmse(theta, residual);
+    double damping = options_.damping, milestone = error;
+    Index last_gain = 0;
+    result.relative_rmse = error;
+    if (!std::isfinite(error)) {
+      result.reason = StopReason::not_finite;
+      return result;
+    }
+    for (Index iteration = 0;; ++iteration) {
+      result.iterations = iteration;
+      result.relative_rmse = error;
+      result.damping = damping;
+      result.trials = trials_;
+      result.residual_evaluations = evaluations_;
+      result.jacobian_evaluations = iteration;
+      const bool stop = hooks.observe &&
+                        hooks.observe({iteration, seconds(), error, damping, theta});
+      if (error < milestone * (1.0 - kStallGain)) {
+        milestone = error;
+        last_gain = iteration;
+      }
+      if (error <= options_.tolerance) return finish(result, StopReason::tolerance);
+      if (stop) return finish(result, StopReason::interrupted);
+      if (iteration - last_gain > kStallIterations) return finish(result, StopReason::stalled);
+      if (iteration >= options_.max_iterations) return finish(result, StopReason::max_iterations);
+
+      if (!linearize(theta, residual)) return finish(result, stop_reason_);
+      Trial best;
+      double tried = damping;
+      for (int failures = 0;; ++failures) {
+        const Trial trial = try_damping(theta, tried);
+        ++trials_;
+        if (trial.error < error) {
+          best = trial;
+          break;
+        }
+        if (aborted_) return finish(result, stop_reason_);
+        tried *= failures < 2 ? 10.0 : 100.0;
+        if (tried > kLargestDamping) return finish(result, StopReason::no_damping);
+      }
+      damping = next_damping(tried, error, best);
+      theta = best.theta;
+      error = relative_rmse(theta, residual);
+      if (aborted_) {
+        result.relative_rmse = error;
+        return finish(result, stop_reason_);
+      }
+    }
+  }
+
+ private:
+  static constexpr double kStallGain = 0.02;        // less than this within
+  static constexpr Index kStallIterations = 12;     // so many iterations is a stall
+  static constexpr double kLargestDamping = 1e3;    // relative: the step is down to 1e-3 |g|/sigma^2
+  static constexpr double kSmallestDamping = 1e-33;
+
+  struct Trial {
+    double error = std::numeric_limits<double>::infinity();
+    Vector theta;
+    double t = 0.0;          // parameter of the curve where it was best; 0 for the straight step
+    int terms = 0;           // of the series before its terms grew
+    double ratio = 1.0;      // |d_{k+1}| / |d_k| over the series
+  };
+
+  static std::vector<Index> block_rows(const LeastSquares& objective) {
+    const Index blocks = objective.samples().count();
+    const Index parts = std::min(
+        blocks, TallQr::block_count(objective.blocked_size(), objective.n_params()));
+    std::vector<Index> rows;
+    for (Index i = 0; i < parts; ++i) {
+      const Range range = task_range(blocks, parts, i);
+      rows.push_back(objective.blocked_offset(range.last) - objective.blocked_offset(range.first));
+    }
+    return rows;
+  }
+
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  }
+
+  bool aborted() {
+    if (hooks_->poll && hooks_->poll()) {
+      aborted_ = true;
+      stop_reason_ = StopReason::interrupted;
+    } else if (seconds() > options_.time_limit) {
+      aborted_ = true;
+      stop_reason_ = StopReason::time_limit;
+    }
+    return aborted_;
+  }
+
+  static TaylorLmResult& finish(TaylorLmResult& result, StopReason reason) {
+    result.reason = reason;
+    return result;
+  }
+
+  double relative_rmse(const Vector& theta, Vector& residual) {
+    ++evaluations_;
+    return std::sqrt(objective_.blocked_residual(theta, residual)) / objective_.target_norm();
+  }
+
+  // J = QR at theta, sigma_max^2, Q'r, and order 0 of the jet; false when aborted.
+  bool linearize(const Vector& theta, const Vector& residual) {
+    const Index blocks = objective_.samples().count(), parts = Index(block_rows(objective_).size());
+    qr_.factor([&](Index part, Matrix& rows) {
+      const Range range = task_range(blocks, parts, part);
+      objective_.blocked_jacobian(theta, range.first, range.last, rows.data(), rows.rows());
+    });
+    if (aborted()) return false;
+    const auto R = qr_.R().triangularView<Eigen::Upper>();
+    if (leading_.size() == 0) leading_ = Vector::Constant(theta.size(), 1.0);
+    for (int i = 0; i < 4; ++i) {  // power iteration, warm from the last point
+      leading_.normalize();
+      leading_ = R.transpose() * Vector(R * leading_);
+    }
+    sigma_max_squared_ = leading_.norm();
+    projected_residual_ = qr_.project(residual);
+    if (jet_) jet_->start(theta);
+    return !aborted();
+  }
+
+  Trial try_damping(const Vector& theta, double relative_damping) {
+    factor_damped(std::sqrt(relative_damping * sigma_max_squared_));
+    std::vector<Vector> d{solve_damped(projected_residual_)};
+    std::vector<double> norm{d[0].norm()};
+    Vector c(objective_.blocked_size());
+    for (int k = 2; k <= order_ && std::isfinite(norm.back()); ++k) {
+      if (aborted()) return {};
+      jet_->advance(k, d.back(), [&](Index b, double* rows) {
+        objective_.scale_rows(b, 1.0, rows);
+        zero_padding(b, rows);
+        objective_.rows_to_blocked(b, rows, c.data());
+      });
+      Vector next = solve_damped(qr_.project(c));
+      const double size = next.norm();
+      if (!(size <= norm.back())) break;  // the series has begun to diverge
+      norm.push_back(size);
+      d.push_back(std::move(next));
+    }
+    Trial best;
+    best.terms = int(d.size());
+    if (best.terms > 2) {
+      best.ratio = std::pow(norm.back() / norm[1], 1.0 / double(best.terms - 2));
+    }
+    for (const double t : {1.0, 0.7, 0.45}) {
+      if (t < 1.0 && best.terms == 1) break;
+      Vector candidate = d.back();
+      for (int k = best.terms - 1; k > 0; --k) candidate = d[k - 1] + t * candidate;
+      consider(theta + t * candidate, t, best);
+    }
+    if (best.terms > 1) consider(theta + d[0], 0.0, best);
+    return best;
+  }
+
+  void consider(const Vector& theta, double t, Trial& best) {
+    const double error = relative_rmse(theta, scratch_);
+    if (error < best.error) {
+      best.error = error;
+      best.theta = theta;
+      best.t = t;
+    }
+  }
+
+  void zero_padding(Index b, double* rows) const {
+    const SampleBlocks& samples = objective_.samples();
+    for (Index o = 0; o < objective_.network().n_outputs(); ++o) {
+      double* row = rows + o * kernels::kStride;
+      std::fill(row + samples.samples(b), row + samples.columns(b), 0.0);
+    }
+  }
+
+  void factor_damped(double sqrt_damping) {
+    damped_R_ = qr_.R();
+    damped_.rows().setZero();
+    damped_.rows().diagonal().setConstant(sqrt_damping);
+    damped_.fold(damped_R_);
+  }
+
+  // argmin |R d + q|^2 + lambda |d|^2
+  Vector solve_damped(const Vector& q) {
+    Vector top = q, bottom = Vector::Zero(q.size());
+    damped_.apply_transposed(top, bottom);
+    damped_R_.triangularView<Eigen::Upper>().solveInPlace(top);
+    return -top;
+  }
+
+  // One trial an iteration: the convergence of the series says what damping the next one bears.
+  // A full series that converged faster than `kGoodRatio` asks for less, a short one for more.
+  double next_damping(double tried, double error, const Trial& trial) const {
+    constexpr double kGoodRatio = 0.55;
+    double factor = 1.0;
+    if (order_ == 1) {
+      factor = trial.error < 0.5 * error ? 0.1 : 0.3;
+    } else if (trial.terms < std::max(3, order_ / 2) || trial.t < 0.5) {
+      factor = trial.error > 0.7 * error && tried < 1e-2 ? std::sqrt(10.0) : 1.0;
+    } else if (trial.terms == order_ && trial.t == 1.0 && trial.ratio < kGoodRatio) {
+      factor = std::clamp(std::pow(trial.ratio / kGoodRatio, 6.0), 1e-2, 1.0);
+    }
+    return std::max(std::min(tried * factor, 0.1), kSmallestDamping);
+  }
+
+  const LeastSquares& objective_;
+  TaylorLmOptions options_;
+  int order_;
+  TallQr qr_;
+  StackedQr damped_;
+  std::unique_ptr<ParameterJet> jet_;
+  const TaylorLmHooks* hooks_ = nullptr;
+  std::chrono::steady_clock::time_point began_;
+  bool aborted_ = false;
+  StopReason stop_reason_ = StopReason::max_iterations;
+  Matrix damped_R_;
+  Vector leading_, projected_residual_, scratch_;
+  double sigma_max_squared_ = 0.0;
+  Index trials_ = 0, evaluations_ = 0;
+};
+
+}  // namespace precisekit

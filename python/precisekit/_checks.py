@@ -1,0 +1,40 @@
+"""Checks of arguments: every message names the argument and the first bad index."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
+    """``value`` as a C-contiguous float64 array of finite numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is not numeric, has another number of dimensions, is empty, or holds NaN or
+        infinity; the message names the argument and the first bad index.
+    """
+    if np.iscomplexobj(value):
+        raise ValueError(f"{name} must be real, got complex numbers")
+    try:
+        array = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    allowed = (ndim,) if isinstance(ndim, int) else ndim
+    if np.ndim(value) not in allowed:
+        dims = " or ".join(str(n) for n in allowed)
+        raise ValueError(f"{name} must have {dims} dimensions, got shape {np.shape(value)}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: shape {array.shape}")
+    if not np.isfinite(array).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        where = index[0] if len(index) == 1 else index
+        raise ValueError(f"{name} must be finite, but {name}[{where}] is {array[index]}")
+    return array
+
+
+def positive_int(value, name: str, *, at_least: int = 1) -> int:
+    """``value`` as an int, or ValueError naming the argument."""
+    if isinstance(value, (bool, np.bool_)) or int(value) != value or value < at_least:
+        raise ValueError(f"{name} must be an integer of at least {at_least}, got {value!r}")
+    return int(value)

@@ -1,0 +1,131 @@
+"""Small multilayer perceptrons in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import _core
+from ._checks import finite_array, positive_int
+
+ACTIVATIONS = ("tanh", "relu", "sin", "sigmoid", "gelu", "identity")
+
+
+class MLP:
+    """A multilayer perceptron with a linear last layer.
+
+    The object holds the architecture only. Parameters are one float64 vector ``theta``, packed
+    layer by layer as the weights ``W_l`` (fan_out, fan_in), row-major, then the bias ``b_l``: the
+    order of ``torch.nn.Linear``, so that weights can be exchanged.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of inputs, units of each hidden layer, number of outputs.
+    activation : str or sequence of str
+        "tanh", "relu", "sin", "sigmoid", "gelu" or "identity"; a sequence sets one for each
+        hidden layer.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two sizes, a size below 1, an unknown activation or a wrong number of them.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: str | Sequence[str] = "tanh"):
+        sizes = [positive_int(size, f"sizes[{i}]") for i, size in enumerate(sizes)]
+        n_hidden = max(len(sizes) - 2, 0)
+        names = [activation] * n_hidden if isinstance(activation, str) else list(activation)
+        for name in [activation] if isinstance(activation, str) else names:
+            if name not in ACTIVATIONS:
+                raise ValueError(f"activation must be one of {ACTIVATIONS}, got {name!r}")
+        self._core = _core.Mlp(sizes, names)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of inputs, units of each hidden layer, number of outputs."""
+        return tuple(self._core.sizes)
+
+    @property
+    def activation(self) -> tuple[str, ...]:
+        """Activation of each hidden layer."""
+        return tuple(self._core.activations)
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters P."""
+        return self._core.n_params
+
+    def __repr__(self) -> str:
+        return f"MLP({list(self.sizes)}, activation={list(self.activation)})"
+
+    def __reduce__(self):
+        return MLP, (self.sizes, self.activation)
+
+    def init(self, seed=None, scheme: str = "xavier") -> np.ndarray:
+        """Random parameters.
+
+        Parameters
+        ----------
+        seed : int, numpy.random.Generator or None
+        scheme : {"xavier", "torch"}
+            "xavier": weights uniform with the variance of Glorot and Bengio (2010), first layer
+            scaled for inputs on [-1, 1], hidden biases spread likewise, output bias zero and
+            output weights a tenth, so that the first residual is about the target itself.
+            "torch": the law of ``torch.nn.Linear``, weights and biases uniform on
+            +-1 / sqrt(fan_in).
+
+        Returns
+        -------
+        theta : ndarray (P,)
+        """
+        rng = np.random.default_rng(seed)
+        if scheme not in ("xavier", "torch"):
+            raise ValueError(f"scheme must be 'xavier' or 'torch', got {scheme!r}")
+        parts = []
+        last = len(self.sizes) - 2
+        for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:])):
+            if scheme == "torch":
+                bound = bias_bound = 1.0 / np.sqrt(fan_in)
+            elif layer == 0 and last > 0:
+                bound = bias_bound = np.sqrt(3.0 / fan_in)
+            else:
+                bound = np.sqrt(6.0 / (fan_in + fan_out)) * (0.1 if layer == last else 1.0)
+                bias_bound = 0.0 if layer == last else bound
+            parts.append(rng.uniform(-bound, bound, fan_out * fan_in))
+            parts.append(rng.uniform(-bias_bound, bias_bound, fan_out))
+        return np.concatenate(parts)
+
+    def forward(self, theta, X) -> np.ndarray:
+        """Outputs at ``X`` (n, d): shape (n,) with one output, else (n, n_outputs)."""
+        f = self._core.forward(*self._checked(theta, X))
+        return f[:, 0] if self.sizes[-1] == 1 else f
+
+    def forward_extended(self, theta, X) -> np.ndarray:
+        """Outputs computed in ``numpy.longdouble``: what the parameters give before rounding.
+
+        Slow; it measures the rounding error of `forward`.
+        """
+        f = self._core.forward_extended(*self._checked(theta, X))
+        return f[:, 0] if self.sizes[-1] == 1 else f
+
+    def jacobian(self, theta, X) -> np.ndarray:
+        """Derivatives of the outputs with respect to ``theta``: (n, P), or (n, n_outputs, P)."""
+        J = self._core.jacobian(*self._checked(theta, X))
+        return J[:, 0] if self.sizes[-1] == 1 else J
+
+    def _checked(self, theta, X) -> tuple[np.ndarray, np.ndarray]:
+        return self._checked_theta(theta), self._checked_inputs(X)
+
+    def _checked_theta(self, theta) -> np.ndarray:
+        theta = finite_array(theta, "theta", 1)
+        if theta.size != self.n_params:
+            raise ValueError(f"theta must have {self.n_params} elements, got {theta.size}")
+        return theta
+
+    def _checked_inputs(self, X) -> np.ndarray:
+        X = finite_array(X, "X", 2)
+        if X.shape[1] != self.sizes[0]:
+            raise ValueError(f"X must have {self.sizes[0]} columns, got {X.shape[1]}")
+        return X
