@@ -85,7 +85,7 @@ class MLP:
             raise ValueError(f"scheme must be 'xavier' or 'torch', got {scheme!r}")
         parts = []
         last = len(self.sizes) - 2
-        for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:])):
+        for layer, (fan_in, fan_out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
             if scheme == "torch":
                 bound = bias_bound = 1.0 / np.sqrt(fan_in)
             elif layer == 0 and last > 0:

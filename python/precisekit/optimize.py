@@ -117,6 +117,8 @@ def minimize(
         raise ValueError(f"method must be 'taylor-lm', got {method!r}")
     if not isinstance(objective, LeastSquares):
         raise ValueError(f"objective must be a LeastSquares, got {type(objective).__name__}")
+    if objective.target_norm == 0:
+        raise ValueError("y is zero everywhere: the relative error has no meaning")
     theta0 = objective.net._checked_theta(theta0)
     order = positive_int(order, "order")
     maxiter = positive_int(maxiter, "maxiter", at_least=0)
@@ -143,8 +145,12 @@ def minimize(
         if callback is None:
             return False
         state = OptimizeResult(
-            x=theta, fun=fun, nit=iteration, seconds=seconds,
-            relative_rmse=relative_rmse, damping=lam,
+            x=theta,
+            fun=fun,
+            nit=iteration,
+            seconds=seconds,
+            relative_rmse=relative_rmse,
+            damping=lam,
         )
         try:
             return bool(callback(state))
@@ -178,5 +184,5 @@ def minimize(
         relative_rmse=run["relative_rmse"],
         rounding_floor=floor,
         damping=run["damping"],
-        history=History(*(np.array(column) for column in zip(*records))),
+        history=History(*(np.array(column) for column in zip(*records, strict=True))),
     )

@@ -1,0 +1,284 @@
+"""Estimators with scikit-learn's interface."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_random_state, check_X_y
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from . import training
+from ._checks import positive_int
+from .input_map import KINDS
+from .network import MLP
+from .optimize import History, rounding_floor
+
+
+@dataclass
+class FitReport:
+    """What a fit reached, and why it stopped there.
+
+    Attributes
+    ----------
+    relative_rmse : float
+        Root mean square of the training residuals over that of the targets.
+    max_error : float
+        Largest absolute training residual, in the units of y.
+    rounding_floor : float
+        The part of `relative_rmse` that rounding in the forward pass alone would cause.
+    stop_reason : str
+    seconds : float
+    n_iter, n_params, n_samples : int
+    network, input_map : str
+    race : dict
+        Relative RMSE of each input map in the race between them; empty without a race.
+    held_out_rmse : float or None
+        Relative RMSE on the samples that `precisekit.fit` held out.
+    interrupted : bool
+        Whether Ctrl-C ended the fit.
+    history : History
+        One entry an iteration: iteration, seconds, fun, relative_rmse, damping.
+    """
+
+    relative_rmse: float
+    max_error: float
+    rounding_floor: float
+    stop_reason: str
+    seconds: float
+    n_iter: int
+    n_params: int
+    n_samples: int
+    network: str
+    input_map: str
+    race: dict[str, float] = field(default_factory=dict)
+    held_out_rmse: float | None = None
+    interrupted: bool = False
+    history: History | None = field(default=None, repr=False)
+
+
+class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """A small network fitted to the last digits of float64.
+
+    Inputs are mapped onto [-1, 1] and targets to root mean square one inside; predictions and
+    derivatives are in the units of the data.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int
+    activation : str or sequence of str
+        "tanh", "sin", "sigmoid", "gelu", "relu" (first-order steps only) or "identity".
+    solver : {"taylor-lm"}
+    n_stages : int
+        Number of boosted networks; 1 is the only value so far.
+    order : int
+        Order of the curve that Taylor-LM follows.
+    max_iter : int
+    tol : float
+        Stop at this training relative RMSE; 0 goes on to the last digit.
+    input_map : {"auto", "linear", "log", "both"}
+        "linear": the bounding box onto [-1, 1]; "log": the logarithms of positive inputs;
+        "both": one after the other. "auto" races them on held-out points.
+    time_limit : float, optional
+        Seconds for the whole fit.
+    random_state : int, RandomState or None
+    verbose : int
+        Print a line every `verbose` iterations.
+
+    Attributes
+    ----------
+    report_ : FitReport
+    network_ : MLP
+    theta_ : ndarray (P,)
+    input_map_ : InputMap
+    target_scale_ : ndarray (n_outputs,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, where X had them
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes=(20, 20),
+        activation="tanh",
+        solver="taylor-lm",
+        n_stages=1,
+        order=16,
+        max_iter=10_000,
+        tol=0.0,
+        input_map="auto",
+        time_limit=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.n_stages = n_stages
+        self.order = order
+        self.max_iter = max_iter
+        self.tol = tol
+        self.input_map = input_map
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array_like or DataFrame (n, d)
+        y : array_like (n,) or (n, n_outputs)
+        sample_weight : array_like (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For NaN, infinity, empty, single or constant data, or a parameter out of range.
+
+        Warns
+        -----
+        UserWarning
+            With fewer samples than parameters, equal inputs with different targets, or when
+            Ctrl-C ended the fit; the best parameters so far are kept.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight=None, *, callback=None, held_out=None, target=0.0):
+        """`fit` with ``callback(state)`` after each iteration (training.Settings), and with
+        held-out samples (X, y): the iterate that does best on them is kept, and the fit ends when
+        their relative RMSE reaches the target."""
+        began = time.perf_counter()
+        self._check_parameters()
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        y = np.asarray(y, dtype=np.float64)
+        targets = y.reshape(len(y), -1)
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        _check_data(X, targets)
+
+        rng = check_random_state(self.random_state)
+        seed = rng.randint(2**31)
+        order = rng.permutation(len(X))
+        scale = np.sqrt(np.mean(targets**2, axis=0))
+        data = training.Data(
+            X[order], (targets / scale)[order], None if weight is None else weight[order]
+        )
+        judge = None
+        if held_out is not None:
+            X_held, y_held = check_X_y(*held_out, dtype=np.float64, multi_output=True)
+            y_held = y_held.reshape(len(y_held), -1) / scale
+            judge = training.HeldOut(training.Data(X_held, y_held), target)
+        run = training.Run(
+            training.Settings(
+                order=self.order,
+                maxiter=self.max_iter,
+                tol=self.tol,
+                deadline=began + (np.inf if self.time_limit is None else self.time_limit),
+                verbose=self.verbose,
+                callback=callback,
+            ),
+            judge,
+        )
+        hidden = [int(width) for width in self.hidden_layer_sizes]
+        model = run.train(
+            data,
+            lambda n_features: MLP([n_features, *hidden, targets.shape[1]], self.activation),
+            self.input_map,
+            seed,
+        )
+        self.network_, self.input_map_, self.theta_ = model.net, model.input_map, model.theta
+        self.target_scale_ = scale
+        self._single_output = y.ndim == 1
+        self.n_iter_ = model.result.nit
+        if targets.size < model.net.n_params:
+            warnings.warn(
+                f"fewer samples ({len(X)}) than parameters ({model.net.n_params}): the data do "
+                "not determine the fit; use a smaller hidden_layer_sizes",
+                UserWarning,
+                stacklevel=3,
+            )
+        if model.result.status == 6:
+            warnings.warn(f"fit {model.result.message}", UserWarning, stacklevel=3)
+        features = self.input_map_(X)
+        self.report_ = FitReport(
+            relative_rmse=model.result.relative_rmse,
+            max_error=float(np.max(np.abs(self._predict(features) - targets))),
+            rounding_floor=rounding_floor(model.net, model.theta, features, 1.0),
+            stop_reason=model.result.message,
+            seconds=time.perf_counter() - began,
+            n_iter=model.result.nit,
+            n_params=model.net.n_params,
+            n_samples=len(X),
+            network="-".join(map(str, model.net.sizes)),
+            input_map=model.input_map.kind,
+            race=model.race,
+            held_out_rmse=None if judge is None else judge.error,
+            interrupted=model.result.status == 6,
+            history=model.result.history,
+        )
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Predictions at ``X`` (n, d): (n,), or (n, n_outputs) if fitted so."""
+        y = self._predict(self.input_map_(self._checked(X)))
+        return y[:, 0] if self._single_output else y
+
+    def predict_gradient(self, X) -> np.ndarray:
+        """Derivatives of the predictions with respect to ``X``: (n, d), or (n, n_outputs, d)."""
+        X = self._checked(X)
+        gradient = self.network_.input_gradient(self.theta_, self.input_map_(X))
+        gradient = gradient.reshape(len(X), len(self.target_scale_), -1)
+        gradient = self.input_map_.pull_back(X, gradient * self.target_scale_[:, None])
+        return gradient[:, 0] if self._single_output else gradient
+
+    def _checked(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _predict(self, features: np.ndarray) -> np.ndarray:
+        f = self.network_.forward(self.theta_, features)
+        return f.reshape(len(features), -1) * self.target_scale_
+
+    def _check_parameters(self) -> None:
+        if self.solver != "taylor-lm":
+            raise ValueError(f"solver must be 'taylor-lm', got {self.solver!r}")
+        if self.n_stages != 1:
+            raise ValueError(f"n_stages must be 1, got {self.n_stages!r}")
+        if self.input_map not in ("auto", *KINDS):
+            raise ValueError(f"input_map must be 'auto' or one of {KINDS}, got {self.input_map!r}")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
+        positive_int(self.max_iter, "max_iter")
+        for i, width in enumerate(self.hidden_layer_sizes):
+            positive_int(width, f"hidden_layer_sizes[{i}]")
+
+
+def _check_data(X: np.ndarray, targets: np.ndarray) -> None:
+    if len(X) == 1:
+        raise ValueError("X has 1 sample: a fit needs at least 2")
+    constant = np.flatnonzero(np.ptp(targets, axis=0) == 0)
+    if len(constant):
+        which = "y" if targets.shape[1] == 1 else f"y[:, {constant[0]}]"
+        raise ValueError(f"{which} is constant ({targets[0, constant[0]]}): nothing to fit")
+    _, first, inverse = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    twin = first[inverse.ravel()]
+    differs = np.flatnonzero((targets != targets[twin]).any(axis=1))
+    if len(differs):
+        row = differs[0]
+        warnings.warn(
+            f"X[{twin[row]}] and X[{row}] are equal but their y differ: no function fits both",
+            UserWarning,
+            stacklevel=4,
+        )
