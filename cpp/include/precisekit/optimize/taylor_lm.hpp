@@ -90,7 +90,7 @@ class TaylorLm {
     Vector residual;
     double error = relative_rmse(theta, residual);
     double damping = options_.damping, milestone = error;
-    Index last_gain = 0;
+    Index last_gain = 0;  // in trials
     result.relative_rmse = error;
     if (!std::isfinite(error)) {
       result.reason = StopReason::not_finite;
@@ -107,11 +107,11 @@ class TaylorLm {
                         hooks.observe({iteration, seconds(), error, damping, theta});
       if (error < milestone * (1.0 - kStallGain)) {
         milestone = error;
-        last_gain = iteration;
+        last_gain = trials_;
       }
       if (error <= options_.tolerance) return finish(result, StopReason::tolerance);
       if (stop) return finish(result, StopReason::interrupted);
-      if (iteration - last_gain > kStallIterations) return finish(result, StopReason::stalled);
+      if (trials_ - last_gain > kStallTrials) return finish(result, StopReason::stalled);
       if (iteration >= options_.max_iterations) return finish(result, StopReason::max_iterations);
 
       if (!linearize(theta, residual)) return finish(result, stop_reason_);
@@ -125,7 +125,8 @@ class TaylorLm {
           break;
         }
         if (aborted_) return finish(result, stop_reason_);
-        tried *= failures < 2 ? 10.0 : 100.0;
+        if (trials_ - last_gain > kStallTrials) return finish(result, StopReason::stalled);
+        tried *= std::pow(10.0, std::max(failures, 1));  // 10, 10, 100, 1000, ...
         if (tried > kLargestDamping) return finish(result, StopReason::no_damping);
       }
       damping = next_damping(tried, error, best);
@@ -140,7 +141,7 @@ class TaylorLm {
 
  private:
   static constexpr double kStallGain = 0.02;        // less than this within
-  static constexpr Index kStallIterations = 12;     // so many iterations is a stall
+  static constexpr Index kStallTrials = 20;         // so many trials is a stall
   static constexpr double kLargestDamping = 1e3;    // relative: the step is down to 1e-3 |g|/sigma^2
   static constexpr double kSmallestDamping = 1e-33;
 
