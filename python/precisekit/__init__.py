@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from . import _lapack
+from ._core import get_num_threads, set_num_threads
 
 _lapack.connect()
 
@@ -19,7 +20,17 @@ __version__ = "0.1.0"
 # Names that need scikit-learn are imported at first use: it takes longer to import than all else.
 _LAZY = {"MLPRegressor": "estimators", "fit": "selection"}
 
-__all__ = ["MLP", "LeastSquares", "datasets", "minimize", "optimize", "sample_box", *_LAZY]
+__all__ = [
+    "get_num_threads",
+    "set_num_threads",
+    "MLP",
+    "LeastSquares",
+    "datasets",
+    "minimize",
+    "optimize",
+    "sample_box",
+    *_LAZY,
+]
 
 
 def __getattr__(name: str):

@@ -65,17 +65,21 @@ inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index r
 
 template <int rows, int cols_tile>
 inline void gradient_tile(Index cols, Index n_a, const double* E, const double* A, double* G) {
-  Vec sum[rows][cols_tile] = {};
+  constexpr int kSums = rows * cols_tile;
+  constexpr int kPadded = (kSums + kLanes - 1) / kLanes * kLanes;
+  Vec sum[kPadded] = {};
   for (Index s = 0; s < cols; s += kLanes) {
     Vec a[cols_tile];
     for (int k = 0; k < cols_tile; ++k) a[k] = load(A + k * kStride + s);
     for (int j = 0; j < rows; ++j) {
       const Vec e = load(E + j * kStride + s);
-      for (int k = 0; k < cols_tile; ++k) sum[j][k] += e * a[k];
+      for (int k = 0; k < cols_tile; ++k) sum[j * cols_tile + k] += e * a[k];
     }
   }
+  double total[kPadded];
+  for (int i = 0; i < kPadded; i += kLanes) store(total + i, sums_of_lanes(sum + i));
   for (int j = 0; j < rows; ++j) {
-    for (int k = 0; k < cols_tile; ++k) G[j * n_a + k] += horizontal_sum(sum[j][k]);
+    for (int k = 0; k < cols_tile; ++k) G[j * n_a + k] += total[j * cols_tile + k];
   }
 }
 
@@ -95,10 +99,15 @@ inline void accumulate_gradient(Index cols, Index n_e, Index n_a, const double* 
     gradient_rows<kGradRows>(cols, n_a, E + j * kStride, A, G + j * n_a);
   }
   for (; j < n_e; ++j) gradient_rows<1>(cols, n_a, E + j * kStride, A, G + j * n_a);
-  for (j = 0; j < n_e; ++j) {
-    Vec sum = Vec{};
-    for (Index s = 0; s < cols; s += kLanes) sum += load(E + j * kStride + s);
-    g[j] += horizontal_sum(sum);
+  for (j = 0; j < n_e; j += kLanes) {
+    const Index rows = j + kLanes <= n_e ? kLanes : n_e - j;
+    Vec sum[kLanes] = {};
+    for (Index r = 0; r < rows; ++r) {
+      for (Index s = 0; s < cols; s += kLanes) sum[r] += load(E + (j + r) * kStride + s);
+    }
+    double total[kLanes];
+    store(total, sums_of_lanes(sum));
+    for (Index r = 0; r < rows; ++r) g[j + r] += total[r];
   }
 }
 

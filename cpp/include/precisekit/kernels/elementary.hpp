@@ -69,9 +69,8 @@ inline Vec tanh(Vec x) {
   const Vec fraction = e.r + tail;
   const Vec fraction_low = (e.r - fraction) + tail;
   const Vec whole = scale - 1.0;
-  const Vec scaled = scale * fraction;
-  const Vec t = whole + scaled;
-  const Vec t_low = ((whole - t) + scaled) + scale * fraction_low;
+  const Vec t = whole + scale * fraction;
+  const Vec t_low = ((whole - t) + scale * fraction) + scale * fraction_low;
   const Vec denominator = t + 2.0;
   const Vec added = denominator - t;
   const Vec denominator_low = (t - (denominator - added)) + (2.0 - added) + t_low;

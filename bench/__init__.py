@@ -1,0 +1,1 @@
+"""Benchmarks of speed and of precision, for asv and for the scripts beside it."""

@@ -1,0 +1,18 @@
+"""asv: decimal digits reached on fresh test points."""
+
+import numpy as np
+
+from bench.tasks import FOUNDATION
+
+TASKS = {task.name: task for task in FOUNDATION}
+
+
+class Digits:
+    params = list(TASKS)
+    param_names = ["task"]
+    timeout = 300
+
+    def track_digits(self, name):
+        return -np.log10(TASKS[name].run(0)[1])
+
+    track_digits.unit = "digits"
