@@ -35,7 +35,7 @@ def describe(case):
     return "-".join(map(str, case[0])) + " " + " ".join(case[1])
 
 
-@pytest.fixture(params=NETWORKS, ids=describe)
+@pytest.fixture(params=NETWORKS, ids=describe, scope="module")
 def case(request):
     """A network, parameters, 131 points (one block of samples and three) and the truth."""
     sizes, activations = request.param
