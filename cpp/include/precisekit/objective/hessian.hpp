@@ -39,29 +39,32 @@ class HessianSum {
         theta_(theta),
         forward_(net_, 2),
         backward_(net_) {
-    const Index n_layers = net_.n_layers();
-    Index units = 0, widest = 0;
-    for (Index l = 0; l < n_layers; ++l) {
+    Index units = 0, curvatures = 0, pairs = 0, products = 0;
+    for (Index l = 0; l < net_.n_layers(); ++l) {
       extended_.push_back(rows_buffer(n_extended(l)));
       fill_row(extended_[l].data() + n_inputs(l) * kernels::kStride, 1.0);
       bend_.push_back(rows_buffer(n_units(l)));
       same_.push_back(Matrix::Zero(symmetric_pairs(n_extended(l)), n_curvature_rows(l)));
       units = std::max(units, n_units(l));
-      widest = std::max(widest, n_extended(l));
-      for (Index m = l + 1; m < n_layers; ++m) {
+      curvatures = std::max(curvatures, n_curvature_rows(l));
+      products = std::max(products, symmetric_pairs(n_extended(l)));
+      for (Index m = l + 1; m < net_.n_layers(); ++m) {
         mixed_.push_back(Matrix::Zero(n_extended(l) * n_extended(m), n_units(l) * n_units(m)));
         // For m = l + 1, T is diagonal: only its diagonal is kept.
         const Index size_T = n_units(l) * (m == l + 1 ? 1 : n_inputs(m));
         paths_.push_back(Matrix::Zero(n_units(m) * n_extended(l), size_T));
+        pairs = std::max(pairs, n_units(l) * n_units(m));
+        products = std::max({products, mixed_.back().rows(), paths_.back().rows()});
       }
     }
-    widest = std::max(widest, units);
     column_ = rows_buffer(units);
-    curvature_ = rows_buffer(symmetric_pairs(units));
-    for (Buffer* pairs : {&products_, &rows_, &next_rows_}) *pairs = rows_buffer(widest * widest);
+    curvature_ = rows_buffer(curvatures);
+    rows_ = rows_buffer(pairs);
+    next_rows_ = rows_buffer(pairs);
+    products_ = rows_buffer(products);
   }
 
-  // The number of doubles that a sum holds.
+  // At least the number of doubles that a sum holds.
   static Index size(const Mlp& net) {
     Index size = 0;
     for (const Layer& l : net.layers()) {
@@ -253,7 +256,7 @@ class HessianSum {
     const double* slope = forward_.first_derivative(l);
     const double* a = extended_[l].data();
     Matrix& sum = paths_[pair_of_layers(l, m)];
-    if (n_k * n_i + n_j < n_i * n_j + n_k) {
+    if (n_k < n_j) {
       form_products(n_k, backward_.delta(m), n_i, slope);
       add_product(a, n_j, products_.data(), n_k * n_i, sum);
     } else {
@@ -368,7 +371,7 @@ inline Matrix hessian(const LeastSquares& objective, const VectorRef& theta) {
   // Each task keeps a sum: few, so that memory and the time to add them stay small.
   const Index n_blocks = objective.samples().count();
   const Index room = (Index(1) << 25) / HessianSum::size(net);
-  const Index n_tasks = std::clamp<Index>(std::min(n_blocks / 4, room), 1, 16);
+  const Index n_tasks = std::clamp<Index>(std::min(n_blocks / 4, room), 1, 8);
   std::vector<std::unique_ptr<HessianSum>> sums(n_tasks);
   parallel_for(n_tasks, [&](Index task) {
     sums[task] = std::make_unique<HessianSum>(objective, theta.data());
