@@ -2,6 +2,7 @@
 
 #include "arrays.hpp"
 #include "precisekit/network/activation.hpp"
+#include "precisekit/network/input_derivatives.hpp"
 #include "precisekit/network/mlp.hpp"
 
 namespace precisekit::bindings {
@@ -35,6 +36,24 @@ py::array_t<double> parameter_jacobian(const Mlp& net, const VectorRef& theta,
   return owning_array(std::move(buffer), data, {n, m, P}, {1, n, m * n});
 }
 
+py::array_t<double> input_gradient_array(const Mlp& net, const VectorRef& theta,
+                                         const RowMatrixRef& X) {
+  py::array_t<double> out({X.rows(), net.n_outputs(), net.n_inputs()});
+  double* data = out.mutable_data();
+  const py::gil_scoped_release release;
+  input_gradient(net, theta, X, data);
+  return out;
+}
+
+py::array_t<double> input_hessian_array(const Mlp& net, const VectorRef& theta,
+                                        const RowMatrixRef& X) {
+  py::array_t<double> out({X.rows(), net.n_outputs(), net.n_inputs(), net.n_inputs()});
+  double* data = out.mutable_data();
+  const py::gil_scoped_release release;
+  input_hessian(net, theta, X, data);
+  return out;
+}
+
 py::array forward_long_double(const Mlp& net, const VectorRef& theta, const RowMatrixRef& X) {
   std::vector<long double> f;
   {
@@ -58,7 +77,9 @@ void bind_network(py::module_& m) {
       .def_property_readonly("is_smooth", &Mlp::is_smooth)
       .def("forward", &forward, py::arg("theta"), py::arg("X"), Release())
       .def("forward_extended", &forward_long_double, py::arg("theta"), py::arg("X"))
-      .def("jacobian", &parameter_jacobian, py::arg("theta"), py::arg("X"));
+      .def("jacobian", &parameter_jacobian, py::arg("theta"), py::arg("X"))
+      .def("input_gradient", &input_gradient_array, py::arg("theta"), py::arg("X"))
+      .def("input_hessian", &input_hessian_array, py::arg("theta"), py::arg("X"));
 }
 
 }  // namespace precisekit::bindings

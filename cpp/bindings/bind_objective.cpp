@@ -1,4 +1,6 @@
 #include "arrays.hpp"
+#include "precisekit/objective/hessian.hpp"
+#include "precisekit/objective/hessian_vector_product.hpp"
 #include "precisekit/objective/least_squares.hpp"
 
 namespace precisekit::bindings {
@@ -25,7 +27,10 @@ void bind_objective(py::module_& m) {
           py::arg("theta"))
       .def("residual", &LeastSquares::residual, py::arg("theta"), Release())
       .def("residual_jacobian", &LeastSquares::residual_jacobian, py::arg("theta"), Release())
-      .def("gauss_newton", &LeastSquares::gauss_newton, py::arg("theta"), Release());
+      .def("gauss_newton", &LeastSquares::gauss_newton, py::arg("theta"), Release())
+      .def("hessian", &hessian, py::arg("theta"), Release())
+      .def("hessian_vector_product", &hessian_vector_product, py::arg("theta"), py::arg("v"),
+           Release());
 }
 
 }  // namespace precisekit::bindings

@@ -14,16 +14,17 @@ def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
         If it is not numeric, has another number of dimensions, is empty, or holds NaN or
         infinity; the message names the argument and the first bad index.
     """
-    if np.iscomplexobj(value):
-        raise ValueError(f"{name} must be real, got complex numbers")
     try:
-        array = np.ascontiguousarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        array = given if np.iscomplexobj(given) else np.ascontiguousarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    if np.iscomplexobj(array):
+        raise ValueError(f"{name} must be real, got complex numbers")
     allowed = (ndim,) if isinstance(ndim, int) else ndim
-    if np.ndim(value) not in allowed:
+    if given.ndim not in allowed:
         dims = " or ".join(str(n) for n in allowed)
-        raise ValueError(f"{name} must have {dims} dimensions, got shape {np.shape(value)}")
+        raise ValueError(f"{name} must have {dims} dimensions, got shape {given.shape}")
     if array.size == 0:
         raise ValueError(f"{name} is empty: shape {array.shape}")
     if not np.isfinite(array).all():

@@ -115,6 +115,48 @@ class MLP:
         J = self._core.jacobian(*self._checked(theta, X))
         return J[:, 0] if self.sizes[-1] == 1 else J
 
+    def input_gradient(self, theta, X) -> np.ndarray:
+        """Derivatives of the outputs with respect to the inputs.
+
+        Parameters
+        ----------
+        theta : array_like (P,)
+        X : array_like (n, d)
+
+        Returns
+        -------
+        gradient : ndarray (n, d), or (n, n_outputs, d) with several outputs
+
+        Raises
+        ------
+        ValueError
+            For shapes that do not match, NaN, infinity or empty data, naming the argument.
+        """
+        gradient = self._core.input_gradient(*self._checked(theta, X))
+        return gradient[:, 0] if self.sizes[-1] == 1 else gradient
+
+    def input_hessian(self, theta, X) -> np.ndarray:
+        """Second derivatives of the outputs with respect to the inputs, exact and symmetric.
+
+        The second derivative of "relu" is taken as 0, at its kink too.
+
+        Parameters
+        ----------
+        theta : array_like (P,)
+        X : array_like (n, d)
+
+        Returns
+        -------
+        hessian : ndarray (n, d, d), or (n, n_outputs, d, d) with several outputs
+
+        Raises
+        ------
+        ValueError
+            For shapes that do not match, NaN, infinity or empty data, naming the argument.
+        """
+        hessian = self._core.input_hessian(*self._checked(theta, X))
+        return hessian[:, 0] if self.sizes[-1] == 1 else hessian
+
     def _checked(self, theta, X) -> tuple[np.ndarray, np.ndarray]:
         return self._checked_theta(theta), self._checked_inputs(X)
 

@@ -83,6 +83,49 @@ class LeastSquares:
         """Gauss-Newton part ``2 / n J'J`` of the Hessian of `fun`, (P, P)."""
         return self._core.gauss_newton(self.net._checked_theta(theta))
 
+    def hess(self, theta) -> np.ndarray:
+        """Exact Hessian of `fun`, at about the price of `gauss_newton`.
+
+        The second derivative of "relu" is taken as 0, at its kink too.
+
+        Parameters
+        ----------
+        theta : array_like (P,)
+
+        Returns
+        -------
+        hessian : ndarray (P, P)
+            Symmetric to the last bit.
+
+        Raises
+        ------
+        ValueError
+            If ``theta`` has a wrong shape, NaN or infinity.
+        """
+        return self._core.hessian(self.net._checked_theta(theta))
+
+    def hessp(self, theta, v) -> np.ndarray:
+        """Product of the exact Hessian of `fun` with ``v``, at a few times the price of `jac`.
+
+        Parameters
+        ----------
+        theta : array_like (P,)
+        v : array_like (P,)
+
+        Returns
+        -------
+        product : ndarray (P,)
+
+        Raises
+        ------
+        ValueError
+            If ``theta`` or ``v`` has a wrong shape, NaN or infinity; the message names it.
+        """
+        v = finite_array(v, "v", 1)
+        if v.size != self.net.n_params:
+            raise ValueError(f"v must have {self.net.n_params} elements, got {v.size}")
+        return self._core.hessian_vector_product(self.net._checked_theta(theta), v)
+
     def relative_rmse(self, theta) -> float:
         """Root of the sum of squared residuals over `target_norm`."""
         return float(np.sqrt(self.fun(theta) * self.n_residuals) / self.target_norm)

@@ -28,8 +28,8 @@ inline Derivatives evaluate(Vec z) {
     const IntVec positive = z >= 0.0;
     return {select(positive, larger, smaller), d1, select(positive, d2, -d2)};
   } else if constexpr (sigma == Activation::gelu) {
-    const Vec cdf = normal_cdf(z);
     const Vec density = normal_density(z);
+    const Vec cdf = normal_cdf(z, density);
     return {z * cdf, cdf + z * density, density * (2.0 - z * z)};
   } else if constexpr (sigma == Activation::relu) {
     const IntVec positive = z > 0.0;

@@ -135,13 +135,24 @@ inline SinCos sincos(Vec x) {
   return result;
 }
 
-// The normal distribution function, accurate in both tails (C library, lane by lane).
-inline Vec normal_cdf(Vec x) {
+inline Vec normal_density(Vec x) { return 0.39894228040143267794 * exp_nonpositive(-0.5 * x * x); }
+
+// The normal distribution function, erfc(-x / sqrt(2)) / 2, given its density at x (C library, lane
+// by lane). In the lower tail a relative error of the argument grows x^2 times: what the argument
+// lost to rounding enters as a first-order correction.
+inline Vec normal_cdf(Vec x, Vec density) {
+  const double root_high = 0x1.6a09e667f3bcdp-1;  // sqrt(1/2)
+  const double root_low = -0x1.bdd3413b26456p-55;
   Vec result = x;
-  for (int i = 0; i < kLanes; ++i) result[i] = 0.5 * ::erfc(-x[i] * 0.70710678118654752440);
+  for (int i = 0; i < kLanes; ++i) {
+    const double argument = -x[i] * root_high;
+    result[i] = 0.5 * ::erfc(argument);
+    if (density[i] > 0.0) {
+      const double lost = ::fma(-x[i], root_high, -argument) - x[i] * root_low;
+      result[i] -= 1.41421356237309504880 * lost * density[i];
+    }
+  }
   return result;
 }
-
-inline Vec normal_density(Vec x) { return 0.39894228040143267794 * exp_nonpositive(-0.5 * x * x); }
 
 }  // namespace precisekit::kernels::PRECISEKIT_ISA
