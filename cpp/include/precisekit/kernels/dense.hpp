@@ -21,45 +21,64 @@ struct AffineArguments {
   const double* multiplier;
   const double* A;
   double* C;
-  bool accumulate;
 };
 
-template <int rows>
+// The loops over the tile are unrolled so that its sums live in registers from first to last.
+template <int rows, bool accumulate, bool multiply>
 inline void affine_tile(const AffineArguments& p, Index j, Index s) {
   Vec sum[rows][kTileVecs];
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
     for (int v = 0; v < kTileVecs; ++v) {
-      sum[r][v] = p.accumulate ? load(p.C + (j + r) * kStride + s + v * kLanes)
-                               : broadcast(p.bias ? p.bias[j + r] : 0.0);
+      sum[r][v] = accumulate ? load(p.C + (j + r) * kStride + s + v * kLanes)
+                             : broadcast(p.bias ? p.bias[j + r] : 0.0);
     }
   }
   const double* a = p.A + s;
   const double* w = p.W + j * p.row_stride;
   for (Index k = 0; k < p.n_in; ++k, a += kStride, w += p.col_stride) {
     Vec x[kTileVecs];
+#pragma GCC unroll 8
     for (int v = 0; v < kTileVecs; ++v) x[v] = load(a + v * kLanes);
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       const Vec weight = broadcast(w[r * p.row_stride]);
+#pragma GCC unroll 8
       for (int v = 0; v < kTileVecs; ++v) sum[r][v] += weight * x[v];
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
     for (int v = 0; v < kTileVecs; ++v) {
       const Index at = (j + r) * kStride + s + v * kLanes;
-      store(p.C + at, p.multiplier ? load(p.multiplier + at) * sum[r][v] : sum[r][v]);
+      store(p.C + at, multiply ? load(p.multiplier + at) * sum[r][v] : sum[r][v]);
     }
+  }
+}
+
+template <bool accumulate, bool multiply>
+inline void affine_tiles(const AffineArguments& p, Index cols, Index n_out) {
+  for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
+    Index j = 0;
+    for (; j + kTileRows <= n_out; j += kTileRows) {
+      affine_tile<kTileRows, accumulate, multiply>(p, j, s);
+    }
+    for (; j + 2 <= n_out; j += 2) affine_tile<2, accumulate, multiply>(p, j, s);
+    if (j < n_out) affine_tile<1, accumulate, multiply>(p, j, s);
   }
 }
 
 inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index row_stride,
                    Index col_stride, const double* bias, const double* multiplier, const double* A,
                    double* C, bool accumulate) {
-  const AffineArguments p{n_in, W, row_stride, col_stride, bias, multiplier, A, C, accumulate};
-  for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
-    Index j = 0;
-    for (; j + kTileRows <= n_out; j += kTileRows) affine_tile<kTileRows>(p, j, s);
-    for (; j + 2 <= n_out; j += 2) affine_tile<2>(p, j, s);
-    if (j < n_out) affine_tile<1>(p, j, s);
+  const AffineArguments p{n_in, W, row_stride, col_stride, bias, multiplier, A, C};
+  if (accumulate) {
+    multiplier ? affine_tiles<true, true>(p, cols, n_out) : affine_tiles<true, false>(p, cols, n_out);
+  } else {
+    multiplier ? affine_tiles<false, true>(p, cols, n_out)
+               : affine_tiles<false, false>(p, cols, n_out);
   }
 }
 
@@ -70,9 +89,12 @@ inline void gradient_tile(Index cols, Index n_a, const double* E, const double* 
   Vec sum[kPadded] = {};
   for (Index s = 0; s < cols; s += kLanes) {
     Vec a[cols_tile];
+#pragma GCC unroll 8
     for (int k = 0; k < cols_tile; ++k) a[k] = load(A + k * kStride + s);
+#pragma GCC unroll 8
     for (int j = 0; j < rows; ++j) {
       const Vec e = load(E + j * kStride + s);
+#pragma GCC unroll 8
       for (int k = 0; k < cols_tile; ++k) sum[j * cols_tile + k] += e * a[k];
     }
   }
