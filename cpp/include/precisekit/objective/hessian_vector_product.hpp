@@ -6,7 +6,8 @@
 //
 //   Rz_l = V_l a_{l-1} + u_l + W_l Ra_{l-1},              Ra_l = s_l'(z_l) Rz_l,
 //   Rdelta_L = 2 w / N Rz_L,
-//   Rdelta_l = s_l' (V_{l+1}' delta_{l+1} + W_{l+1}' Rdelta_{l+1}) + s_l'' W_{l+1}' delta_{l+1} Rz_l,
+//   Rdelta_l = s_l' (V_{l+1}' delta_{l+1} + W_{l+1}' Rdelta_{l+1})
+//            + s_l'' W_{l+1}' delta_{l+1} Rz_l,
 //
 // and the product is, layer by layer, sum over samples of Rdelta_l a_{l-1}' + delta_l Ra_{l-1}'.
 #pragma once
