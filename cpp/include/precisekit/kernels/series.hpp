@@ -17,6 +17,7 @@ inline void series_product(Index cols, Index rows, int k, int first, int last, c
       const double* x = X + first * series_stride + at;
       const double* y = Y + (k - first) * series_stride + at;
       for (int j = first; j <= last; ++j, x += series_stride, y -= series_stride) {
+#pragma GCC unroll 8
         for (int v = 0; v < kVecs; ++v) sum[v] += load(x + v * kLanes) * load(y + v * kLanes);
       }
       for (int v = 0; v < kVecs; ++v) {

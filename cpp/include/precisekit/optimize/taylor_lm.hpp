@@ -230,8 +230,10 @@ class TaylorLm {
     }
     Trial best;
     best.terms = int(d.size());
-    if (best.terms > 2) {
+    if (best.terms > 2) {  // d_1 is apart: it alone answers the residual
       best.ratio = std::pow(norm.back() / norm[1], 1.0 / double(best.terms - 2));
+    } else if (best.terms == 2) {
+      best.ratio = norm[1] / norm[0];
     }
     for (const double t : {1.0, 0.7, 0.45}) {
       if (t < 1.0 && best.terms == 1) break;
@@ -282,7 +284,7 @@ class TaylorLm {
     double factor = 1.0;
     if (order_ == 1) {
       factor = trial.error < 0.5 * error ? 0.1 : 0.3;
-    } else if (trial.terms < std::max(3, order_ / 2) || trial.t < 0.5) {
+    } else if (trial.terms < std::max(std::min(3, order_), order_ / 2) || trial.t < 0.5) {
       factor = trial.error > 0.7 * error && tried < 1e-2 ? std::sqrt(10.0) : 1.0;
     } else if (trial.terms == order_ && trial.t == 1.0 && trial.ratio < kGoodRatio) {
       factor = std::clamp(std::pow(trial.ratio / kGoodRatio, 6.0), 1e-2, 1.0);
