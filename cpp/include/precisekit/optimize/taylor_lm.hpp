@@ -85,6 +85,9 @@ class TaylorLm {
     const linalg::SerialBlas serial;
     hooks_ = &hooks;
     began_ = std::chrono::steady_clock::now();
+    aborted_ = false;
+    leading_.resize(0);
+    trials_ = evaluations_ = linearizations_ = 0;
     TaylorLmResult result{start, 0.0, StopReason::max_iterations, 0, 0, 0, 0, options_.damping};
     Vector& theta = result.theta;
     Vector residual;
@@ -92,17 +95,11 @@ class TaylorLm {
     double damping = options_.damping, milestone = error;
     Index last_gain = 0;
     result.relative_rmse = error;
-    if (!std::isfinite(error)) {
-      result.reason = StopReason::not_finite;
-      return result;
-    }
+    if (!std::isfinite(error)) return finish(result, StopReason::not_finite);
     for (Index iteration = 0;; ++iteration) {
       result.iterations = iteration;
       result.relative_rmse = error;
       result.damping = damping;
-      result.trials = trials_;
-      result.residual_evaluations = evaluations_;
-      result.jacobian_evaluations = iteration;
       const bool stop = hooks.observe &&
                         hooks.observe({iteration, seconds(), error, damping, theta});
       if (error < milestone * (1.0 - kStallGain)) {
@@ -179,8 +176,11 @@ class TaylorLm {
     return aborted_;
   }
 
-  static TaylorLmResult& finish(TaylorLmResult& result, StopReason reason) {
+  TaylorLmResult& finish(TaylorLmResult& result, StopReason reason) const {
     result.reason = reason;
+    result.trials = trials_;
+    result.residual_evaluations = evaluations_;
+    result.jacobian_evaluations = linearizations_;
     return result;
   }
 
@@ -191,6 +191,7 @@ class TaylorLm {
 
   // J = QR at theta, sigma_max^2, Q'r, and order 0 of the jet; false when aborted.
   bool linearize(const Vector& theta, const Vector& residual) {
+    ++linearizations_;
     const Index blocks = objective_.samples().count(), parts = Index(block_rows(objective_).size());
     qr_.factor([&](Index part, Matrix& rows) {
       const Range range = task_range(blocks, parts, part);
@@ -302,7 +303,7 @@ class TaylorLm {
   Matrix damped_R_;
   Vector leading_, projected_residual_, scratch_;
   double sigma_max_squared_ = 0.0;
-  Index trials_ = 0, evaluations_ = 0;
+  Index trials_ = 0, evaluations_ = 0, linearizations_ = 0;
 };
 
 }  // namespace precisekit
