@@ -1,4 +1,5 @@
 from . import _core, _lapack
+
 _lapack.connect()
 from .network import MLP
 from .objective import LeastSquares

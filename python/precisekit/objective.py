@@ -37,8 +37,10 @@ class LeastSquares:
         targets = y.reshape(len(y), -1)
         if targets.shape[1] != net.sizes[-1]:
             raise ValueError(f"y must have {net.sizes[-1]} columns, got {targets.shape[1]}")
-        weights = np.empty(0) if sample_weight is None else finite_array(
-            sample_weight, "sample_weight", 1
+        weights = (
+            np.empty(0)
+            if sample_weight is None
+            else finite_array(sample_weight, "sample_weight", 1)
         )
         self.net = net
         self._arguments = (net, X, y, sample_weight)

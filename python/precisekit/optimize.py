@@ -143,8 +143,12 @@ def minimize(
         if callback is None:
             return False
         state = OptimizeResult(
-            x=theta, fun=fun, nit=iteration, seconds=seconds,
-            relative_rmse=relative_rmse, damping=lam,
+            x=theta,
+            fun=fun,
+            nit=iteration,
+            seconds=seconds,
+            relative_rmse=relative_rmse,
+            damping=lam,
         )
         try:
             return bool(callback(state))
