@@ -38,8 +38,8 @@ inline void check_close(long double a, long double b, long double tolerance, con
                         const char* file, int line) {
   if (std::fabs(a - b) <= tolerance) return;
   ++failures();
-  std::printf("%s:%d: failed: %s: %.20Lg and %.20Lg differ by %.3Lg, more than %.3Lg\n", file,
-              line, what, a, b, std::fabs(a - b), tolerance);
+  std::printf("%s:%d: failed: %s: %.20Lg and %.20Lg differ by %.3Lg, more than %.3Lg\n", file, line,
+              what, a, b, std::fabs(a - b), tolerance);
 }
 
 }  // namespace precisekit::testing
@@ -55,13 +55,13 @@ inline void check_close(long double a, long double b, long double tolerance, con
 #define CHECK_CLOSE(a, b, tolerance) \
   precisekit::testing::check_close((a), (b), (tolerance), #a " is " #b, __FILE__, __LINE__)
 
-#define CHECK_THROWS(expression, Exception)                                                   \
-  do {                                                                                        \
-    bool thrown = false;                                                                      \
-    try {                                                                                     \
-      (void)(expression);                                                                     \
-    } catch (const Exception&) {                                                              \
-      thrown = true;                                                                          \
-    }                                                                                         \
+#define CHECK_THROWS(expression, Exception)                                                    \
+  do {                                                                                         \
+    bool thrown = false;                                                                       \
+    try {                                                                                      \
+      (void)(expression);                                                                      \
+    } catch (const Exception&) {                                                               \
+      thrown = true;                                                                           \
+    }                                                                                          \
     precisekit::testing::check(thrown, #expression " throws " #Exception, __FILE__, __LINE__); \
   } while (false)

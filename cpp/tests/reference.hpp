@@ -68,8 +68,7 @@ inline Series activation_derivatives(Activation activation, long double z, std::
         d[n] = n % 4 < 2 ? value : -value;
       }
       return d;
-    case Activation::gelu:
-      return gelu_derivatives(z, order);
+    case Activation::gelu: return gelu_derivatives(z, order);
     case Activation::relu:
       d[0] = std::max(z, 0.0L);
       if (order > 0) d[1] = z > 0.0L ? 1.0L : 0.0L;

@@ -169,7 +169,9 @@ TEST(linalg_serial_blas_nests) {
   {
     const linalg::SerialBlas outer;
     CHECK(threads == 1);
-    { const linalg::SerialBlas inner; }
+    {
+      const linalg::SerialBlas inner;
+    }
     CHECK(threads == 1);
   }
   CHECK(threads == 8);

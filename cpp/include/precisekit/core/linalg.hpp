@@ -134,8 +134,8 @@ inline void gram_upper(Index n, Index k, const double* A, Index lda, double* C, 
 // solvers take some twenty seconds, and are now compiled by those who call them.
 
 struct Eigensystem {
-  Vector values;    // ascending
-  Matrix vectors;   // one a column
+  Vector values;   // ascending
+  Matrix vectors;  // one a column
 };
 
 // All eigenvalues and eigenvectors of a symmetric matrix (its lower triangle is read), by

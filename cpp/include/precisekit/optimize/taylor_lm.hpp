@@ -24,21 +24,21 @@
 namespace precisekit {
 
 struct TaylorLmOptions {
-  int order = 16;                // of the curve; 1 is Levenberg-Marquardt
+  int order = 16;  // of the curve; 1 is Levenberg-Marquardt
   Index max_iterations = 10000;
-  double tolerance = 0.0;        // stop at this relative RMSE
+  double tolerance = 0.0;                                       // stop at this relative RMSE
   double time_limit = std::numeric_limits<double>::infinity();  // seconds
-  double damping = 1e-3;         // first lambda, relative to sigma_max^2
+  double damping = 1e-3;  // first lambda, relative to sigma_max^2
 };
 
 enum class StopReason {
-  tolerance,       // the relative RMSE asked for is reached
-  stalled,         // several iterations gained next to nothing
-  no_damping,      // no damping lowers the loss
+  tolerance,   // the relative RMSE asked for is reached
+  stalled,     // several iterations gained next to nothing
+  no_damping,  // no damping lowers the loss
   max_iterations,
   time_limit,
-  interrupted,     // by the observer or the poll
-  not_finite,      // the loss at the start is not a number
+  interrupted,  // by the observer or the poll
+  not_finite,   // the loss at the start is not a number
 };
 
 struct TaylorLmProgress {
@@ -54,7 +54,7 @@ struct TaylorLmResult {
   double relative_rmse;  // at theta
   StopReason reason;
   Index iterations = 0, trials = 0, residual_evaluations = 0, jacobian_evaluations = 0;
-  double damping;        // where it ended, for a warm start
+  double damping;  // where it ended, for a warm start
 };
 
 struct TaylorLmHooks {
@@ -100,8 +100,8 @@ class TaylorLm {
       result.iterations = iteration;
       result.relative_rmse = error;
       result.damping = damping;
-      const bool stop = hooks.observe &&
-                        hooks.observe({iteration, seconds(), error, damping, theta});
+      const bool stop =
+          hooks.observe && hooks.observe({iteration, seconds(), error, damping, theta});
       if (error < milestone * (1.0 - kStallGain)) {
         milestone = error;
         last_gain = iteration;
@@ -136,23 +136,23 @@ class TaylorLm {
   }
 
  private:
-  static constexpr double kStallGain = 0.02;        // less than this within
-  static constexpr Index kStallIterations = 12;     // so many iterations is a stall
-  static constexpr double kLargestDamping = 1e3;    // relative: the step is down to 1e-3 |g|/sigma^2
+  static constexpr double kStallGain = 0.02;      // less than this within
+  static constexpr Index kStallIterations = 12;   // so many iterations is a stall
+  static constexpr double kLargestDamping = 1e3;  // relative: the step is down to 1e-3 |g|/sigma^2
   static constexpr double kSmallestDamping = 1e-33;
 
   struct Trial {
     double error = std::numeric_limits<double>::infinity();
     Vector theta;
-    double t = 0.0;          // parameter of the curve where it was best; 0 for the straight step
-    int terms = 0;           // of the series before its terms grew
-    double ratio = 1.0;      // |d_{k+1}| / |d_k| over the series
+    double t = 0.0;      // parameter of the curve where it was best; 0 for the straight step
+    int terms = 0;       // of the series before its terms grew
+    double ratio = 1.0;  // |d_{k+1}| / |d_k| over the series
   };
 
   static std::vector<Index> block_rows(const LeastSquares& objective) {
     const Index blocks = objective.samples().count();
-    const Index parts = std::min(
-        blocks, TallQr::block_count(objective.blocked_size(), objective.n_params()));
+    const Index parts =
+        std::min(blocks, TallQr::block_count(objective.blocked_size(), objective.n_params()));
     std::vector<Index> rows;
     for (Index i = 0; i < parts; ++i) {
       const Range range = task_range(blocks, parts, i);
