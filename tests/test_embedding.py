@@ -4,12 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 CONSUMER = Path(__file__).parents[1] / "cpp" / "tests" / "consumer"
 EIGEN_VERSION = "3.4.1"
+
+
+@pytest.fixture(autouse=True)
+def _installed():
+    try:
+        metadata.distribution("precisekit")
+    except metadata.PackageNotFoundError:
+        pytest.skip("precisekit is not installed by pip")
 
 
 def run(*command):

@@ -8,7 +8,8 @@ from pathlib import Path
 def get_include() -> str:
     """Directory of the C++ headers, for ``-I``: ``precisekit/...`` and ``Eigen/...``.
 
-    The headers need C++17 and threads (``-pthread``), and nothing else.
+    The headers need C++17 and threads (``-pthread``), and nothing else. They are copies made by
+    pip, also in an editable install.
 
     Raises
     ------
