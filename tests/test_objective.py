@@ -157,8 +157,9 @@ def test_padding_of_the_last_block_counts_for_nothing(n):
     # Shifted activations: a padded column would have values and derivatives that are not zero.
     theta = rng.normal(size=net.n_params)
     X, Y = rng.uniform(-1, 1, (n + 3, 2)), rng.normal(size=(n + 3, 2))
-    whole, first, rest = (pk.LeastSquares(net, X[c], Y[c]) for c in (
-        slice(None), slice(n), slice(n, None)))
+    whole, first, rest = (
+        pk.LeastSquares(net, X[c], Y[c]) for c in (slice(None), slice(n), slice(n, None))
+    )
     v = rng.normal(size=net.n_params)
     for evaluate in (
         lambda o: o.fun(theta),
@@ -322,8 +323,17 @@ class TestArguments:
             np.testing.assert_array_equal(objective.hess(self.theta.tolist()), expected)
 
     @pytest.mark.parametrize(
-        "method", ["fun", "jac", "fun_and_jac", "residual", "residual_jac", "gauss_newton", "hess",
-                   "relative_rmse"]
+        "method",
+        [
+            "fun",
+            "jac",
+            "fun_and_jac",
+            "residual",
+            "residual_jac",
+            "gauss_newton",
+            "hess",
+            "relative_rmse",
+        ],
     )
     def test_theta(self, method):
         evaluate = getattr(self.objective, method)

@@ -18,8 +18,7 @@ using Array = py::array_t<double, py::array::c_style>;
 // A NumPy array that owns a buffer of the given shape and strides (counted in doubles).
 template <class Owner>
 py::array_t<double> owning_array(std::unique_ptr<Owner> owner, double* data,
-                                 std::vector<py::ssize_t> shape,
-                                 std::vector<py::ssize_t> strides) {
+                                 std::vector<py::ssize_t> shape, std::vector<py::ssize_t> strides) {
   for (auto& stride : strides) stride *= py::ssize_t(sizeof(double));
   py::capsule keep(owner.get(), [](void* p) { delete static_cast<Owner*>(p); });
   owner.release();

@@ -79,8 +79,8 @@ py::dict taylor_lm(const LeastSquares& objective, const VectorRef& theta0, int o
 
 void bind_optimize(py::module_& m) {
   m.def("taylor_lm", &taylor_lm, py::arg("objective"), py::arg("theta0"), py::arg("order"),
-        py::arg("max_iterations"), py::arg("tolerance"), py::arg("time_limit"),
-        py::arg("damping"), py::arg("observe"));
+        py::arg("max_iterations"), py::arg("tolerance"), py::arg("time_limit"), py::arg("damping"),
+        py::arg("observe"));
 }
 
 }  // namespace precisekit::bindings

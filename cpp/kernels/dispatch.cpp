@@ -26,7 +26,8 @@ const Table& choose() noexcept {
   const bool at_most_sse2 = cap && std::strcmp(cap, "sse2") == 0;
   const bool at_most_avx2 = cap && std::strcmp(cap, "avx2") == 0;
   if (at_most_sse2) return sse2::compiled_table();
-  if (!at_most_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+  if (!at_most_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
     return avx512::compiled_table();
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

@@ -5,15 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 
 from . import _lapack
+from ._checks import check_environment
 from ._core import get_num_threads, set_num_threads
 
+check_environment()
 _lapack.connect()
 
-from . import datasets, optimize  # noqa: E402
-from .datasets import sample_box  # noqa: E402
-from .network import MLP  # noqa: E402
-from .objective import LeastSquares  # noqa: E402
-from .optimize import minimize  # noqa: E402
+from . import datasets, optimize
+from ._paths import get_include
+from .datasets import sample_box
+from .network import MLP
+from .objective import LeastSquares
+from .optimize import minimize
 
 __version__ = "0.1.0"
 
@@ -26,6 +29,7 @@ __all__ = [
     "MLP",
     "LeastSquares",
     "datasets",
+    "get_include",
     "minimize",
     "optimize",
     "sample_box",

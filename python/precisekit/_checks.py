@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+
 import numpy as np
+
+_INSTRUCTION_SETS = ("sse2", "avx2", "avx512")
+
+
+def check_environment() -> None:
+    """Warn when PRECISEKIT_ISA has a value that the core does not know and ignores."""
+    cap = os.environ.get("PRECISEKIT_ISA")
+    if cap and cap not in _INSTRUCTION_SETS:
+        known = ", ".join(_INSTRUCTION_SETS)
+        warnings.warn(
+            f"PRECISEKIT_ISA={cap!r} is ignored: it must be one of {known}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
@@ -36,6 +53,10 @@ def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
 
 def positive_int(value, name: str, *, at_least: int = 1) -> int:
     """``value`` as an int, or ValueError naming the argument."""
-    if isinstance(value, (bool, np.bool_)) or int(value) != value or value < at_least:
+    try:
+        number = None if isinstance(value, (str, bool, np.bool_)) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or number != value or number < at_least:
         raise ValueError(f"{name} must be an integer of at least {at_least}, got {value!r}")
-    return int(value)
+    return number

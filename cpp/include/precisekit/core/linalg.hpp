@@ -130,14 +130,18 @@ inline void gram_upper(Index n, Index k, const double* A, Index lda, double* C, 
   }
 }
 
+// The two functions that follow are templates for the sake of the compiler's time only: Eigen's
+// solvers take some twenty seconds, and are now compiled by those who call them.
+
 struct Eigensystem {
-  Vector values;    // ascending
-  Matrix vectors;   // one a column
+  Vector values;   // ascending
+  Matrix vectors;  // one a column
 };
 
 // All eigenvalues and eigenvectors of a symmetric matrix (its lower triangle is read), by
 // divide and conquer (dsyevd). Throws std::runtime_error when the iteration does not converge.
-inline Eigensystem symmetric_eigen(const Matrix& A) {
+template <int = 0>
+Eigensystem symmetric_eigen(const Matrix& A) {
   if (A.rows() != A.cols()) throw std::invalid_argument("A must be square");
   Eigensystem result{Vector(A.rows()), A};
   const auto dsyevd = routines().dsyevd;
@@ -161,7 +165,8 @@ inline Eigensystem symmetric_eigen(const Matrix& A) {
 }
 
 // Singular values of A, descending (dgesdd). Throws std::runtime_error when it does not converge.
-inline Vector singular_values(Matrix A) {
+template <int = 0>
+Vector singular_values(Matrix A) {
   const auto dgesdd = routines().dgesdd;
   if (!dgesdd) return Eigen::BDCSVD<Matrix>(A).singularValues();
   const int m = int(A.rows()), n = int(A.cols()), query = -1, one = 1;

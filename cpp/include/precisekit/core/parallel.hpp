@@ -31,15 +31,13 @@ class ThreadPool {
   // The pool of this process. A forked child gets a fresh one: threads do not survive a fork.
   static ThreadPool& instance() {
     static std::mutex guard;
-    static std::unique_ptr<ThreadPool> pool;
-    static long owner = 0;
+    static PoolOfProcess current;
     const std::lock_guard<std::mutex> lock(guard);
-    if (!pool || owner != process_id()) {
-      pool.release();  // a parent's pool cannot be joined from the child
-      pool.reset(new ThreadPool);
-      owner = process_id();
+    if (!current.pool || current.owner != process_id()) {
+      current.pool = new ThreadPool;
+      current.owner = process_id();
     }
-    return *pool;
+    return *current.pool;
   }
 
   // The number of threads that run() may use; at first PRECISEKIT_NUM_THREADS or OMP_NUM_THREADS,
@@ -54,11 +52,11 @@ class ThreadPool {
   // the calling thread. Rethrows the first exception of a task.
   void run(Index n_tasks, const std::function<void(Index)>& task) {
     const int threads = static_cast<int>(std::min<Index>(requested_threads(), n_tasks));
-    std::unique_lock<std::mutex> sole_user(user_, std::try_to_lock);
-    if (threads <= 1 || !sole_user.owns_lock()) {
+    if (threads <= 1 || busy_.exchange(true, std::memory_order_acquire)) {
       for (Index i = 0; i < n_tasks; ++i) task(i);
       return;
     }
+    const Release release{busy_};
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       while (static_cast<int>(workers_.size()) < threads - 1) {
@@ -90,6 +88,21 @@ class ThreadPool {
   }
 
  private:
+  // A forked child can neither join its parent's threads nor destroy what they wait on (that would
+  // hang at exit): it leaves a parent's pool alone.
+  struct PoolOfProcess {
+    ThreadPool* pool = nullptr;
+    long owner = 0;
+    ~PoolOfProcess() {
+      if (owner == process_id()) delete pool;
+    }
+  };
+
+  struct Release {
+    std::atomic<bool>& busy;
+    ~Release() { busy.store(false, std::memory_order_release); }
+  };
+
   ThreadPool() = default;
 
   static long process_id() {
@@ -138,7 +151,8 @@ class ThreadPool {
     }
   }
 
-  std::mutex user_;   // held by the thread that runs a list of tasks
+  // Set while a thread runs a list of tasks. Not a mutex: its owner may ask again, from a task.
+  std::atomic<bool> busy_{false};
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_, done_;
   std::vector<std::thread> workers_;

@@ -55,18 +55,12 @@ void activate_rows(Index cols, Index rows, const double* z, double* a, double* d
 inline void activate(Activation sigma, Index cols, Index rows, const double* z, double* a,
                      double* d1, double* d2) {
   switch (sigma) {
-    case Activation::tanh:
-      return activate_rows<Activation::tanh>(cols, rows, z, a, d1, d2);
-    case Activation::relu:
-      return activate_rows<Activation::relu>(cols, rows, z, a, d1, d2);
-    case Activation::sin:
-      return activate_rows<Activation::sin>(cols, rows, z, a, d1, d2);
-    case Activation::sigmoid:
-      return activate_rows<Activation::sigmoid>(cols, rows, z, a, d1, d2);
-    case Activation::gelu:
-      return activate_rows<Activation::gelu>(cols, rows, z, a, d1, d2);
-    case Activation::identity:
-      return activate_rows<Activation::identity>(cols, rows, z, a, d1, d2);
+    case Activation::tanh: return activate_rows<Activation::tanh>(cols, rows, z, a, d1, d2);
+    case Activation::relu: return activate_rows<Activation::relu>(cols, rows, z, a, d1, d2);
+    case Activation::sin: return activate_rows<Activation::sin>(cols, rows, z, a, d1, d2);
+    case Activation::sigmoid: return activate_rows<Activation::sigmoid>(cols, rows, z, a, d1, d2);
+    case Activation::gelu: return activate_rows<Activation::gelu>(cols, rows, z, a, d1, d2);
+    case Activation::identity: return activate_rows<Activation::identity>(cols, rows, z, a, d1, d2);
   }
 }
 

@@ -113,8 +113,7 @@ inline SinCos sincos(Vec x) {
                         r2 * (2.08757232129817482790e-09 + r2 * -1.13596475577881948265e-11))));
   const Vec half = 0.5 * r2;
   const Vec one_minus_half = 1.0 - half;
-  const Vec cosine =
-      one_minus_half + (((1.0 - one_minus_half) - half) + (r2 * r2 * c - r * tail));
+  const Vec cosine = one_minus_half + (((1.0 - one_minus_half) - half) + (r2 * r2 * c - r * tail));
 
   const IntVec quadrant = bits(shifted);
   const IntVec swap = -(quadrant & 1);

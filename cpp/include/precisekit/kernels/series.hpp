@@ -7,8 +7,8 @@
 namespace precisekit::kernels::PRECISEKIT_ISA {
 
 inline void series_product(Index cols, Index rows, int k, int first, int last, const double* X,
-                           const double* Y, Index series_stride, double scale,
-                           const double* addend, double* out) {
+                           const double* Y, Index series_stride, double scale, const double* addend,
+                           double* out) {
   constexpr int kVecs = 4;  // independent sums hide the latency of the multiply-add
   for (Index row = 0; row < rows; ++row) {
     for (Index s = 0; s < cols; s += kVecs * kLanes) {

@@ -203,9 +203,7 @@ class ParameterJet {
         break;
       }
       case Activation::identity:
-      case Activation::relu:
-        std::fill_n(u, s.stride, 0.0);
-        break;
+      case Activation::relu: std::fill_n(u, s.stride, 0.0); break;
     }
   }
 

@@ -228,7 +228,6 @@ inline RowMatrix forward(const Mlp& net, const VectorRef& theta, const RowMatrix
   return f;
 }
 
-
 // The Jacobian of output `o` on one block whose forward pass is done: column p at
 // out[p * ld + s], for the first n_samples columns. The seed may carry a weight for each sample.
 inline void block_jacobian(const Mlp& net, const double* theta, const ForwardPass& forward,

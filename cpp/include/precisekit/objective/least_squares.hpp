@@ -75,10 +75,11 @@ class LeastSquares {
         forward.run(theta.data(), X_.block(b), cols);
         sums[task] += block_residual(b, forward, backward.seed());
         scale_rows(b, 2.0 / double(n_residuals()), backward.seed());
-        backward.run(theta.data(), forward, cols, [&](Index l, const Layer& layer, const double* d) {
-          kernel.accumulate_gradient(cols, layer.n_out, layer.n_in, d, forward.input(l),
-                                     g + layer.offset, g + layer.bias_offset());
-        });
+        backward.run(
+            theta.data(), forward, cols, [&](Index l, const Layer& layer, const double* d) {
+              kernel.accumulate_gradient(cols, layer.n_out, layer.n_in, d, forward.input(l),
+                                         g + layer.offset, g + layer.bias_offset());
+            });
       }
     });
     gradient = gradients.col(0);

@@ -24,21 +24,21 @@
 namespace precisekit {
 
 struct TaylorLmOptions {
-  int order = 16;                // of the curve; 1 is Levenberg-Marquardt
+  int order = 16;  // of the curve; 1 is Levenberg-Marquardt
   Index max_iterations = 10000;
-  double tolerance = 0.0;        // stop at this relative RMSE
+  double tolerance = 0.0;                                       // stop at this relative RMSE
   double time_limit = std::numeric_limits<double>::infinity();  // seconds
-  double damping = 1e-3;         // first lambda, relative to sigma_max^2
+  double damping = 1e-3;  // first lambda, relative to sigma_max^2
 };
 
 enum class StopReason {
-  tolerance,       // the relative RMSE asked for is reached
-  stalled,         // several iterations gained next to nothing
-  no_damping,      // no damping lowers the loss
+  tolerance,   // the relative RMSE asked for is reached
+  stalled,     // several iterations gained next to nothing
+  no_damping,  // no damping lowers the loss
   max_iterations,
   time_limit,
-  interrupted,     // by the observer or the poll
-  not_finite,      // the loss at the start is not a number
+  interrupted,  // by the observer or the poll
+  not_finite,   // the loss at the start is not a number
 };
 
 struct TaylorLmProgress {
@@ -54,7 +54,7 @@ struct TaylorLmResult {
   double relative_rmse;  // at theta
   StopReason reason;
   Index iterations = 0, trials = 0, residual_evaluations = 0, jacobian_evaluations = 0;
-  double damping;        // where it ended, for a warm start
+  double damping;  // where it ended, for a warm start
 };
 
 struct TaylorLmHooks {
@@ -85,6 +85,9 @@ class TaylorLm {
     const linalg::SerialBlas serial;
     hooks_ = &hooks;
     began_ = std::chrono::steady_clock::now();
+    aborted_ = false;
+    leading_.resize(0);
+    trials_ = evaluations_ = linearizations_ = 0;
     TaylorLmResult result{start, 0.0, StopReason::max_iterations, 0, 0, 0, 0, options_.damping};
     Vector& theta = result.theta;
     Vector residual;
@@ -92,19 +95,13 @@ class TaylorLm {
     double damping = options_.damping, milestone = error;
     Index last_gain = 0;  // in trials
     result.relative_rmse = error;
-    if (!std::isfinite(error)) {
-      result.reason = StopReason::not_finite;
-      return result;
-    }
+    if (!std::isfinite(error)) return finish(result, StopReason::not_finite);
     for (Index iteration = 0;; ++iteration) {
       result.iterations = iteration;
       result.relative_rmse = error;
       result.damping = damping;
-      result.trials = trials_;
-      result.residual_evaluations = evaluations_;
-      result.jacobian_evaluations = iteration;
-      const bool stop = hooks.observe &&
-                        hooks.observe({iteration, seconds(), error, damping, theta});
+      const bool stop =
+          hooks.observe && hooks.observe({iteration, seconds(), error, damping, theta});
       if (error < milestone * (1.0 - kStallGain)) {
         milestone = error;
         last_gain = trials_;
@@ -140,23 +137,23 @@ class TaylorLm {
   }
 
  private:
-  static constexpr double kStallGain = 0.02;        // less than this within
-  static constexpr Index kStallTrials = 20;         // so many trials is a stall
-  static constexpr double kLargestDamping = 1e3;    // relative: the step is down to 1e-3 |g|/sigma^2
+  static constexpr double kStallGain = 0.02;      // less than this within
+  static constexpr Index kStallTrials = 20;       // so many trials is a stall
+  static constexpr double kLargestDamping = 1e3;  // relative: the step is down to 1e-3 |g|/sigma^2
   static constexpr double kSmallestDamping = 1e-33;
 
   struct Trial {
     double error = std::numeric_limits<double>::infinity();
     Vector theta;
-    double t = 0.0;          // parameter of the curve where it was best; 0 for the straight step
-    int terms = 0;           // of the series before its terms grew
-    double ratio = 1.0;      // |d_{k+1}| / |d_k| over the series
+    double t = 0.0;      // parameter of the curve where it was best; 0 for the straight step
+    int terms = 0;       // of the series before its terms grew
+    double ratio = 1.0;  // |d_{k+1}| / |d_k| over the series
   };
 
   static std::vector<Index> block_rows(const LeastSquares& objective) {
     const Index blocks = objective.samples().count();
-    const Index parts = std::min(
-        blocks, TallQr::block_count(objective.blocked_size(), objective.n_params()));
+    const Index parts =
+        std::min(blocks, TallQr::block_count(objective.blocked_size(), objective.n_params()));
     std::vector<Index> rows;
     for (Index i = 0; i < parts; ++i) {
       const Range range = task_range(blocks, parts, i);
@@ -180,8 +177,11 @@ class TaylorLm {
     return aborted_;
   }
 
-  static TaylorLmResult& finish(TaylorLmResult& result, StopReason reason) {
+  TaylorLmResult& finish(TaylorLmResult& result, StopReason reason) const {
     result.reason = reason;
+    result.trials = trials_;
+    result.residual_evaluations = evaluations_;
+    result.jacobian_evaluations = linearizations_;
     return result;
   }
 
@@ -192,6 +192,7 @@ class TaylorLm {
 
   // J = QR at theta, sigma_max^2, Q'r, and order 0 of the jet; false when aborted.
   bool linearize(const Vector& theta, const Vector& residual) {
+    ++linearizations_;
     const Index blocks = objective_.samples().count(), parts = Index(block_rows(objective_).size());
     qr_.factor([&](Index part, Matrix& rows) {
       const Range range = task_range(blocks, parts, part);
@@ -305,7 +306,7 @@ class TaylorLm {
   Matrix damped_R_;
   Vector leading_, projected_residual_, scratch_;
   double sigma_max_squared_ = 0.0;
-  Index trials_ = 0, evaluations_ = 0;
+  Index trials_ = 0, evaluations_ = 0, linearizations_ = 0;
 };
 
 }  // namespace precisekit
