@@ -106,22 +106,29 @@ inline void gradient_tile(Index cols, Index n_a, const double* E, const double* 
 }
 
 template <int rows>
-inline void gradient_rows(Index cols, Index n_a, const double* E, const double* A, double* G) {
-  Index k = 0;
-  for (; k + kGradCols <= n_a; k += kGradCols) {
+inline void gradient_rows(Index cols, Index first, Index last, Index n_a, const double* E,
+                          const double* A, double* G) {
+  Index k = first;
+  for (; k + kGradCols <= last; k += kGradCols) {
     gradient_tile<rows, kGradCols>(cols, n_a, E, A + k * kStride, G + k);
   }
-  for (; k < n_a; ++k) gradient_tile<rows, 1>(cols, n_a, E, A + k * kStride, G + k);
+  for (; k < last; ++k) gradient_tile<rows, 1>(cols, n_a, E, A + k * kStride, G + k);
 }
 
 inline void accumulate_gradient(Index cols, Index n_e, Index n_a, const double* E, const double* A,
                                 double* G, double* g) {
-  Index j = 0;
-  for (; j + kGradRows <= n_e; j += kGradRows) {
-    gradient_rows<kGradRows>(cols, n_a, E + j * kStride, A, G + j * n_a);
+  constexpr Index kPanel = 4 * kGradCols;  // rows of A that stay in the first-level cache
+  for (Index first = 0; first < n_a; first += kPanel) {
+    const Index last = first + kPanel < n_a ? first + kPanel : n_a;
+    Index j = 0;
+    for (; j + kGradRows <= n_e; j += kGradRows) {
+      gradient_rows<kGradRows>(cols, first, last, n_a, E + j * kStride, A, G + j * n_a);
+    }
+    for (; j < n_e; ++j) {
+      gradient_rows<1>(cols, first, last, n_a, E + j * kStride, A, G + j * n_a);
+    }
   }
-  for (; j < n_e; ++j) gradient_rows<1>(cols, n_a, E + j * kStride, A, G + j * n_a);
-  for (j = 0; j < n_e; j += kLanes) {
+  for (Index j = 0; j < n_e; j += kLanes) {
     const Index rows = j + kLanes <= n_e ? kLanes : n_e - j;
     Vec sum[kLanes] = {};
     for (Index r = 0; r < rows; ++r) {
