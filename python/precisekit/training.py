@@ -25,7 +25,7 @@ _DAMPING_AFTER_GROWTH = 10.0
 _RACE_ITERATIONS = 40
 _RACE_SAMPLES_PER_PARAMETER = 2.0
 _RACE_HELD_OUT = 2000
-_RACE_SHARE = 0.12  # of the time limit, for each map
+_RACE_SHARE = 0.12  # of the time limit and of the iterations, for each map
 _RACE_WON = 1e-14  # nothing to gain by trying another map
 
 # Iterations without a gain on the held-out samples after which a fit only learns their noise.
@@ -148,7 +148,8 @@ class Run:
             posed = data[: n_train + _RACE_HELD_OUT].through(model.input_map)
             self.settings = replace(
                 settings,
-                maxiter=min(self._iterations() + _RACE_ITERATIONS, settings.maxiter),
+                maxiter=self._iterations()
+                + min(_RACE_ITERATIONS, int(np.ceil(_RACE_SHARE * settings.maxiter))),
                 deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
             )
             status = self._stage(model, posed[:n_train])
