@@ -164,9 +164,12 @@ def minimize(
     floor = float("inf")
     if reason != "not_finite":
         X = objective._arguments[1]
-        floor = rounding_floor(
-            objective.net, theta, X, objective.target_norm / np.sqrt(objective.n_residuals)
-        )
+        try:
+            floor = rounding_floor(
+                objective.net, theta, X, objective.target_norm / np.sqrt(objective.n_residuals)
+            )
+        except KeyboardInterrupt:  # must not cost the result
+            reason = "keyboard_interrupt"
     if reason in ("no_damping", "stalled") and run["relative_rmse"] <= _AT_THE_FLOOR * floor:
         reason = "rounding_floor"
     status, message = _STATUS[reason]
