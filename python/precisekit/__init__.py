@@ -16,8 +16,9 @@ from .optimize import minimize  # noqa: E402
 
 __version__ = "0.1.0"
 
-# Names that need scikit-learn are imported at first use: it takes longer to import than all else.
-_LAZY = {"MLPRegressor": "estimators", "fit": "selection"}
+# Imported at first use: scikit-learn, which most of these need, takes longer to import than all
+# else.
+_LAZY = {"MLPRegressor": "estimators", "fit": "selection", "load": "io", "save": "io"}
 
 __all__ = ["MLP", "LeastSquares", "datasets", "minimize", "optimize", "sample_box", *_LAZY]
 

@@ -63,8 +63,8 @@ def fit(
         Print a line every `verbose` iterations.
     callback : callable, optional
         ``callback(state)`` after each iteration; True or StopIteration ends the fit with the best
-        so far. The state has nit and seconds (of the network at work), relative_rmse (of the samples it is
-        trained on at the moment), x, fun, damping, net and input_map.
+        so far. The state has nit and seconds (of the network at work), relative_rmse (of the
+        samples it is trained on at the moment), x, fun, damping, net and input_map.
 
     Returns
     -------
@@ -121,9 +121,7 @@ def fit(
             random_state=rng.randint(2**31),
             verbose=verbose,
         )
-        model._fit(
-            X, y, callback=observe if callback else None, held_out=held_out, target=target
-        )
+        model._fit(X, y, callback=observe if callback else None, held_out=held_out, target=target)
         report = model.report_
         candidates.append(
             Candidate(
