@@ -21,6 +21,7 @@ import io
 import json
 import os
 import secrets
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -396,17 +397,7 @@ class _TextSource:
         """The columns; NumPy's reader for speed, and a second look to say where it failed."""
         positions = [self.names.index(name) for name in names]
         try:
-            if len(names) < len(self.names):
-                self._check_widths()  # with usecols NumPy does not mind rows that are too long
-            values = np.loadtxt(
-                self.path,
-                delimiter=self.separator,
-                skiprows=self.header_line,
-                usecols=positions,
-                ndmin=2,
-                quotechar='"',
-                encoding="utf-8-sig",
-            )
+            values = self._load(positions)
         except ValueError as error:
             self._find_fault(positions)
             raise ValueError(str(error)) from None
@@ -415,6 +406,25 @@ class _TextSource:
         if not np.isfinite(values).all():
             self._find_fault(positions)
         return values
+
+    def _load(self, positions: list[int]) -> np.ndarray:
+        arguments = {
+            "delimiter": self.separator,
+            "skiprows": self.header_line,
+            "ndmin": 2,
+            "quotechar": '"',
+            "encoding": "utf-8-sig",
+        }
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "loadtxt: input contained no data")
+            try:
+                values = np.loadtxt(self.path, **arguments)
+            except ValueError:  # in a column that is not asked for, perhaps
+                self._check_widths()  # with usecols NumPy does not mind rows that are too long
+                return np.loadtxt(self.path, usecols=positions, **arguments)
+        if len(values) and values.shape[1] != len(self.names):
+            self._check_widths()
+        return np.ascontiguousarray(values[:, positions]) if len(values) else values
 
     def _open(self):
         return open(self.path, encoding="utf-8-sig")

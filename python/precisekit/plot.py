@@ -101,7 +101,7 @@ def _plot_prediction(axes, prediction, truth, name) -> None:
 
 
 def _plot_residuals(axes, residual, truth, name) -> None:
-    axes.axhspan(-1, 1, color=_LIGHT, label="±1 rounding floor", zorder=0)
+    axes.axhspan(-1, 1, color=_LIGHT, zorder=0)
     axes.scatter(truth, residual, s=7, color=_BLUE, alpha=0.5, linewidths=0, rasterized=True)
     limit = 1.15 * max(float(np.max(np.abs(residual))), 2.0)
     if limit > _LINEAR_UP_TO:
@@ -115,9 +115,12 @@ def _plot_residuals(axes, residual, truth, name) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
         limit *= 2
     axes.set_ylim(-limit, limit)
-    axes.set(title="Residuals", xlabel=f"true {name}", ylabel="(predicted - true) / rounding floor")
+    axes.set(
+        title="Residuals (grey: ±1 rounding floor)",
+        xlabel=f"true {name}",
+        ylabel="(predicted - true) / rounding floor",
+    )
     axes.locator_params(axis="x", nbins=5)
-    axes.legend(loc="upper right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
 
 
 def _plot_convergence(axes, report) -> None:
