@@ -107,7 +107,7 @@ def _plot_residuals(axes, residual, truth, name) -> None:
     if limit > _LINEAR_UP_TO:
         from matplotlib.ticker import NullLocator, SymmetricalLogLocator
 
-        axes.set_yscale("symlog", linthresh=1.0, linscale=0.5)
+        axes.set_yscale("symlog", linthresh=1.0)
         decades = int(np.log10(limit))
         axes.yaxis.set_major_locator(
             SymmetricalLogLocator(base=10 ** max(1, -(-decades // 4)), linthresh=1.0)
