@@ -172,7 +172,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         seed = rng.randint(2**31)
         order = rng.permutation(len(X))
-        scale = np.sqrt(np.average(targets**2, axis=0, weights=weight))
+        scale = root_mean_square(targets, weight)
         data = training.Data(
             X[order], (targets / scale)[order], None if weight is None else weight[order]
         )
@@ -263,8 +263,20 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.time_limit is not None and not self.time_limit > 0:
             raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
         positive_int(self.max_iter, "max_iter")
+        if not np.iterable(self.hidden_layer_sizes):
+            raise ValueError(
+                "hidden_layer_sizes must be a sequence, one width for each hidden layer, "
+                f"got {self.hidden_layer_sizes!r}"
+            )
         for i, width in enumerate(self.hidden_layer_sizes):
             positive_int(width, f"hidden_layer_sizes[{i}]")
+
+
+def root_mean_square(columns: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Root mean square of each column, of numbers whose squares overflow as well."""
+    largest = np.max(np.abs(columns), axis=0)
+    largest = np.where(largest > 0, largest, 1.0)
+    return largest * np.sqrt(np.average((columns / largest) ** 2, axis=0, weights=weight))
 
 
 def _without_zero_weights(X, y, weight):

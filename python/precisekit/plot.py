@@ -45,12 +45,14 @@ def plot_fit(model, X_test, y_test):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from .estimators import root_mean_square
+
     y_test = np.asarray(y_test, dtype=np.float64)
     if y_test.ndim != 1:
         raise ValueError(f"y_test must have 1 dimension, got shape {y_test.shape}")
     prediction = model.predict(X_test)
     report = model.report_
-    floor = report.rounding_floor * float(np.sqrt(np.mean(y_test**2)))
+    floor = report.rounding_floor * float(root_mean_square(y_test))
     test_rmse, _ = errors(model, X_test, y_test)
 
     figure = Figure(figsize=(13, 4.3), dpi=150, layout="constrained")

@@ -101,6 +101,8 @@ def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
 def errors(model, X, y) -> tuple[float, float]:
     """Relative RMSE, over all outputs alike, and the largest absolute error."""
     y = np.asarray(y, dtype=np.float64)
+    from .estimators import root_mean_square
+
     residual = (model.predict(X) - y).reshape(len(y), -1)
-    squares = np.mean(residual**2, axis=0) / np.mean(y.reshape(len(y), -1) ** 2, axis=0)
-    return float(np.sqrt(np.mean(squares))), float(np.max(np.abs(residual)))
+    relative = root_mean_square(residual) / root_mean_square(y.reshape(len(y), -1))
+    return float(np.sqrt(np.mean(relative**2))), float(np.max(np.abs(residual)))
