@@ -429,10 +429,12 @@ def test_info_of_a_model(run, chosen, folder):
 
 
 @pytest.mark.parametrize("command", ["fit", "predict", "info"])
-def test_help_has_an_example(run, command):
+def test_help_has_an_example(run, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run(command, "--help")
     assert code == 0
     assert f"  precisekit {command}" in out.split("example")[1]
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_no_command(run):

@@ -1,6 +1,8 @@
 """Tests of precisekit.plot: what the panels show, at the rounding floor and far from it."""
 
+import copy
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +87,15 @@ def test_many_points_are_thinned(fitted):
     X = pk.sample_box([1.0, 0.5], [3.0, 2.0], 30_000)
     figure = plot_fit(fitted, X, fitted.predict(X) + 1e-9)
     assert 2500 <= len(scattered(figure.axes[0])) <= 5000
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_that_rounds_nowhere(fitted, plane):
+    model = copy.copy(fitted)
+    model.report_ = replace(fitted.report_, rounding_floor=0.0)
+    figure = plot_fit(model, *plane)
+    figure.canvas.draw()
+    assert np.isfinite(scattered(figure.axes[1])).all()
 
 
 def test_one_output_only(fitted, plane):

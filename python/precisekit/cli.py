@@ -35,23 +35,26 @@ Fits small networks to tables of float64 numbers, down to the last digits.
 """
 
 _FIT_DESCRIPTION = """\
-Fit a model to a table (CSV, .npz, .npy, .parquet) or to a Feynman equation, test it on samples
-that it has not seen, and save it. Ctrl-C ends the fit and saves the best so far.
+Fit a model to a table (CSV, .npz, .npy, .parquet) or to a Feynman equation,
+test it on samples that it has not seen, and save it. Ctrl-C ends the fit and
+saves the best so far.
 """
 
 _FIT_EPILOG = """\
 examples:
-  precisekit fit steam.csv --target h_kJ_per_kg --output steam.pkit --plot steam.png
-  precisekit fit steam.csv --target h_kJ_per_kg --output steam.pkit --hidden 20,20 --time-limit 300
-  precisekit fit --equation I.11.19 --output dot.pkit
+  precisekit fit steam.csv --target h --output steam.pkit --plot steam.png
+  precisekit fit steam.csv --target h --output steam.pkit --hidden 20,20
+  precisekit fit --equation I.11.19 --output dot.pkit --time-limit 300
 
 in Python:
-  model = precisekit.load("steam.pkit"); h = model.predict([[0.5, 700.0]])
+  model = precisekit.load("steam.pkit")
+  h = model.predict([[0.5, 700.0]])
 """
 
 _PREDICT_DESCRIPTION = """\
-Evaluate a model at the points of a table and write inputs and predictions as CSV, with all the
-digits of float64. Columns are matched by name when the table has a header, else by order.
+Evaluate a model at the points of a table and write inputs and predictions as
+CSV, with all the digits of float64. Columns are matched by name when the table
+has a header, else by order.
 """
 
 _PREDICT_EPILOG = """\
@@ -178,7 +181,10 @@ def _add_fit(commands) -> None:
         help="seconds (default: 60)",
     )
     fitting.add_argument(
-        "--hidden", type=_widths, metavar="N,M", help="mlp: units of the hidden layers (20,20)"
+        "--hidden",
+        type=_widths,
+        metavar="N,M",
+        help="mlp: units of the hidden layers (default: 20,20)",
     )
     fitting.add_argument(
         "--activation",
@@ -402,7 +408,9 @@ def _check_count(n_train: int, args) -> None:
 
 
 def _fitted(args, X, y):
+    from .estimators import MLPRegressor
     from .progress import Progress
+    from .selection import fit
 
     goal = args.tol or (_AUTO_TOL if args.method == "auto" else _FLOOR)
     with warnings.catch_warnings(), Progress(goal, args.time_limit) as progress:
@@ -411,8 +419,6 @@ def _fitted(args, X, y):
         caught = set()
         warnings.showwarning = lambda message, *_: caught.add(str(message))
         if args.method == "auto":
-            from .selection import fit
-
             model = fit(
                 X,
                 y,
@@ -422,8 +428,6 @@ def _fitted(args, X, y):
                 callback=progress,
             )
         else:
-            from .estimators import MLPRegressor
-
             model = MLPRegressor(
                 hidden_layer_sizes=args.hidden or (20, 20),
                 activation=args.activation or "tanh",

@@ -12,6 +12,7 @@ from .report import errors
 
 _BLUE, _GREY, _LIGHT = "#2b5c8a", "#55595e", "#d9dcdf"
 _MOST_POINTS = 5000  # more only blacken the picture
+_LEAST_FLOOR = 2.0**-54  # a quarter of an ulp: where a tiny network happens to round nowhere
 _LINEAR_UP_TO = 20.0  # rounding floors; beyond, residuals are shown on a logarithmic scale
 
 
@@ -52,7 +53,8 @@ def plot_fit(model, X_test, y_test):
         raise ValueError(f"y_test must have 1 dimension, got shape {y_test.shape}")
     prediction = model.predict(X_test)
     report = model.report_
-    floor = report.rounding_floor * float(root_mean_square(y_test))
+    relative_floor = max(report.rounding_floor, _LEAST_FLOOR)
+    floor = relative_floor * float(root_mean_square(y_test))
     test_rmse, _ = errors(model, X_test, y_test)
 
     figure = Figure(figsize=(13, 4.3), dpi=150, layout="constrained")
@@ -66,7 +68,7 @@ def plot_fit(model, X_test, y_test):
     rows = slice(None, None, max(1, -(-len(y_test) // _MOST_POINTS)))
     _plot_prediction(left, prediction[rows], y_test[rows], target_name(model))
     _plot_residuals(middle, (prediction - y_test)[rows] / floor, y_test[rows], target_name(model))
-    _plot_convergence(right, report)
+    _plot_convergence(right, report, relative_floor)
     for axes in (left, middle, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=9, colors=_GREY)
@@ -125,14 +127,14 @@ def _plot_residuals(axes, residual, truth, name) -> None:
     axes.locator_params(axis="x", nbins=5)
 
 
-def _plot_convergence(axes, report) -> None:
+def _plot_convergence(axes, report, floor: float) -> None:
     history = report.history
     axes.plot(history.seconds, history.relative_rmse, color=_BLUE, linewidth=1.2)
-    axes.axhline(report.rounding_floor, color=_GREY, linestyle="--", linewidth=1)
+    axes.axhline(floor, color=_GREY, linestyle="--", linewidth=1)
     axes.set_yscale("log")
     axes.annotate(
-        f"rounding floor {report.rounding_floor:.1e}",
-        (0.98, report.rounding_floor),
+        f"rounding floor {floor:.1e}",
+        (0.98, floor),
         xycoords=("axes fraction", "data"),
         xytext=(0, -5),
         textcoords="offset points",
@@ -143,7 +145,7 @@ def _plot_convergence(axes, report) -> None:
     )
     axes.set(title="Convergence", xlabel="seconds", ylabel="relative RMSE of samples in training")
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=report.rounding_floor / 50)  # room for the words under the line
+    axes.set_ylim(bottom=floor / 50)  # room for the words under the line
     if len(report.race) > 1:
         axes.text(
             0.98,
