@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -258,7 +259,7 @@ def started_fit(folder, stderr):
     np.savetxt("noisy.csv", np.column_stack([X, y]), "%.17g", ",")
     command = ["-m", "precisekit.cli", "fit", "noisy.csv", "--target", "x3", "--output", "m.pkit"]
     return subprocess.Popen(
-        [sys.executable, *command, "--hidden", "30,30", "--time-limit", "300"],
+        [sys.executable, *command, "--hidden", "20,20", "--time-limit", "300"],
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -266,10 +267,10 @@ def started_fit(folder, stderr):
     )
 
 
-def read_until(descriptor, word, seconds):
+def read_until(descriptor, pattern, seconds):
     text = ""
     until = time.monotonic() + seconds
-    while word not in text:
+    while not re.search(pattern, text):
         assert time.monotonic() < until, text
         if select.select([descriptor], [], [], 0.1)[0]:
             text += os.read(descriptor, 4096).decode()
@@ -281,8 +282,7 @@ def test_ctrl_c_saves_the_best_so_far(folder):
     process = started_fit(folder, theirs)
     os.close(theirs)
     try:
-        line = read_until(ours, " iterations", 60)  # the progress bar: the fit is under way
-        time.sleep(0.3)
+        line = read_until(ours, r" ([2-9]|\d\d+) iterations", 60)  # the bar: it is under way
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         out, _ = process.communicate(timeout=30)

@@ -34,7 +34,7 @@ def test_held_out_samples_judge(monkeypatch):
         return original(self, X, y, **keywords)
 
     monkeypatch.setattr(pk.MLPRegressor, "_fit", spy)
-    model = pk.fit(X, y, target=1e-9, time_limit=4)
+    model = pk.fit(X, y, target=1e-9, time_limit=60)
     assert len(seen) == len(model.candidates_) > 1
     for X_train, (X_held, _) in seen:
         assert (len(X_train), len(X_held)) == (270, 30)
