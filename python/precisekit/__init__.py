@@ -20,8 +20,9 @@ from .optimize import minimize
 
 __version__ = "0.1.0"
 
-# Names that need scikit-learn are imported at first use: it takes longer to import than all else.
-_LAZY = {"MLPRegressor": "estimators", "fit": "selection"}
+# Imported at first use: scikit-learn, which most of these need, takes longer to import than all
+# else.
+_LAZY = {"MLPRegressor": "estimators", "fit": "selection", "load": "io", "save": "io"}
 
 __all__ = [
     "get_num_threads",

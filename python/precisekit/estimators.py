@@ -160,18 +160,19 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
-        targets = y.reshape(len(y), -1)
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+            X, y, weight = _without_zero_weights(X, y, weight)
+        targets = y.reshape(len(y), -1)
         _check_data(X, targets)
 
         rng = check_random_state(self.random_state)
         seed = rng.randint(2**31)
         order = rng.permutation(len(X))
-        scale = np.sqrt(np.mean(targets**2, axis=0))
+        scale = root_mean_square(targets, weight)
         data = training.Data(
             X[order], (targets / scale)[order], None if weight is None else weight[order]
         )
@@ -232,7 +233,8 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def predict(self, X) -> np.ndarray:
         """Predictions at ``X`` (n, d): (n,), or (n, n_outputs) if fitted so."""
-        y = self._predict(self.input_map_(self._checked(X)))
+        X = self._checked(X)
+        y = self._predict(self.input_map_(X))
         return y[:, 0] if self._single_output else y
 
     def predict_gradient(self, X) -> np.ndarray:
@@ -261,8 +263,28 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.time_limit is not None and not self.time_limit > 0:
             raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
         positive_int(self.max_iter, "max_iter")
+        if not np.iterable(self.hidden_layer_sizes):
+            raise ValueError(
+                "hidden_layer_sizes must be a sequence, one width for each hidden layer, "
+                f"got {self.hidden_layer_sizes!r}"
+            )
         for i, width in enumerate(self.hidden_layer_sizes):
             positive_int(width, f"hidden_layer_sizes[{i}]")
+
+
+def root_mean_square(columns: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Root mean square of each column, of numbers whose squares overflow as well."""
+    largest = np.max(np.abs(columns), axis=0)
+    largest = np.where(largest > 0, largest, 1.0)
+    return largest * np.sqrt(np.average((columns / largest) ** 2, axis=0, weights=weight))
+
+
+def _without_zero_weights(X, y, weight):
+    """What has no weight is as good as removed, from the bounding box of the inputs as well."""
+    kept = weight > 0
+    if not kept.any():
+        raise ValueError("sample_weight is zero everywhere")
+    return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
 
 def _check_data(X: np.ndarray, targets: np.ndarray) -> None:

@@ -113,4 +113,7 @@ class InputMap:
 
     @property
     def _half_log(self) -> np.ndarray:
-        return 0.5 * np.log(self.hi[self.log_columns] / self.lo[self.log_columns])
+        lo, hi = self.lo[self.log_columns], self.hi[self.log_columns]
+        with np.errstate(over="ignore"):
+            ratio = hi / lo  # its logarithm keeps the digits where lo and hi are close
+        return 0.5 * np.where(np.isfinite(ratio), np.log(ratio), np.log(hi) - np.log(lo))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -61,6 +61,14 @@ def rounding_floor(net, theta, X, y_norm: float | None = None) -> float:
     noise = float(np.sqrt(np.mean((net.forward(theta, rows) - exact) ** 2)))
     scale = float(np.sqrt(np.mean(exact**2))) if y_norm is None else y_norm
     return noise / scale if scale > 0 else float("inf")
+
+
+def _history(records: list[tuple]) -> History:
+    # there is no record at all of a start that is not finite
+    columns = zip(*records, strict=True) if records else [()] * len(fields(History))
+    history = History(*(np.array(column, dtype=np.float64) for column in columns))
+    history.iteration = history.iteration.astype(np.int64)
+    return history
 
 
 def minimize(
@@ -164,9 +172,12 @@ def minimize(
     floor = float("inf")
     if reason != "not_finite":
         X = objective._arguments[1]
-        floor = rounding_floor(
-            objective.net, theta, X, objective.target_norm / np.sqrt(objective.n_residuals)
-        )
+        try:
+            floor = rounding_floor(
+                objective.net, theta, X, objective.target_norm / np.sqrt(objective.n_residuals)
+            )
+        except KeyboardInterrupt:  # must not cost the result
+            reason = "keyboard_interrupt"
     if reason in ("no_damping", "stalled") and run["relative_rmse"] <= _AT_THE_FLOOR * floor:
         reason = "rounding_floor"
     status, message = _STATUS[reason]
@@ -184,5 +195,5 @@ def minimize(
         relative_rmse=run["relative_rmse"],
         rounding_floor=floor,
         damping=run["damping"],
-        history=History(*(np.array(column) for column in zip(*records, strict=True))),
+        history=_history(records),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,16 @@ class Candidate:
     stop_reason: str
 
 
-def fit(X, y, *, target: float = 1e-12, time_limit: float = 60.0, random_state=0, verbose: int = 0):
+def fit(
+    X,
+    y,
+    *,
+    target: float = 1e-12,
+    time_limit: float = 60.0,
+    random_state=0,
+    verbose: int = 0,
+    callback: Callable | None = None,
+):
     """Fit the data as precisely as the time allows, choosing input map and network.
 
     A tenth of the samples (at most 2,000) is held out. Input maps are raced, the network is fitted
@@ -51,6 +61,10 @@ def fit(X, y, *, target: float = 1e-12, time_limit: float = 60.0, random_state=0
     random_state : int, RandomState or None
     verbose : int
         Print a line every `verbose` iterations.
+    callback : callable, optional
+        ``callback(state)`` after each iteration; True or StopIteration ends the fit with the best
+        so far. The state has nit and seconds (of the network at work), relative_rmse (of the
+        samples it is trained on at the moment), x, fun, damping, net and input_map.
 
     Returns
     -------
@@ -61,6 +75,11 @@ def fit(X, y, *, target: float = 1e-12, time_limit: float = 60.0, random_state=0
     ------
     ValueError
         As MLPRegressor.fit; for fewer than 10 samples, a target or time_limit not positive.
+
+    Warns
+    -----
+    UserWarning
+        As MLPRegressor.fit.
     """
     began = time.perf_counter()
     for name, value in (("target", target), ("time_limit", time_limit)):
@@ -80,6 +99,16 @@ def fit(X, y, *, target: float = 1e-12, time_limit: float = 60.0, random_state=0
     held_out = (_safe_indexing(X, held), _safe_indexing(y, held))
     X, y = _safe_indexing(X, kept), _safe_indexing(y, kept)
 
+    stopped = False
+
+    def observe(state):
+        nonlocal stopped
+        try:
+            stopped = bool(callback(state))
+        except StopIteration:
+            stopped = True
+        return stopped
+
     best, candidates = None, []
     for hidden in _ARCHITECTURES_LOW if d <= 2 else _ARCHITECTURES_HIGH:
         remaining = time_limit - (time.perf_counter() - began)
@@ -92,7 +121,7 @@ def fit(X, y, *, target: float = 1e-12, time_limit: float = 60.0, random_state=0
             random_state=rng.randint(2**31),
             verbose=verbose,
         )
-        model._fit(X, y, held_out=held_out, target=target)
+        model._fit(X, y, callback=observe if callback else None, held_out=held_out, target=target)
         report = model.report_
         candidates.append(
             Candidate(
@@ -105,9 +134,11 @@ def fit(X, y, *, target: float = 1e-12, time_limit: float = 60.0, random_state=0
         )
         if best is None or report.held_out_rmse < best.report_.held_out_rmse:
             best = model
-        if report.held_out_rmse <= target or report.interrupted:
+        if report.held_out_rmse <= target or report.interrupted or stopped:
             break
     best.candidates_ = candidates
+    if report.interrupted and best is not model:  # the fit as a whole was, whichever is best
+        best.report_.interrupted, best.report_.stop_reason = True, report.stop_reason
     best.report_.seconds = time.perf_counter() - began
     return best
 

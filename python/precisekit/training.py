@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeResult
 from .input_map import InputMap
 from .network import MLP
 from .objective import LeastSquares
-from .optimize import History, minimize
+from .optimize import _STATUS, History, minimize
 
 # A stage starts on this many samples per parameter. When the error on as many further samples
 # exceeds _GAP times the error on its own, it has learnt what they tell: the set is doubled.
@@ -25,7 +25,7 @@ _DAMPING_AFTER_GROWTH = 10.0
 _RACE_ITERATIONS = 40
 _RACE_SAMPLES_PER_PARAMETER = 2.0
 _RACE_HELD_OUT = 2000
-_RACE_SHARE = 0.12  # of the time limit, for each map
+_RACE_SHARE = 0.12  # of the time limit and of the iterations, for each map
 _RACE_WON = 1e-14  # nothing to gain by trying another map
 
 # Iterations without a gain on the held-out samples after which a fit only learns their noise.
@@ -124,18 +124,25 @@ class Run:
         self.held_out = held_out
         self.began = time.perf_counter()
         self.results: list[OptimizeResult] = []
+        self.model: Model | None = None  # what an interruption between two stages leaves
+        self.interrupted = False
 
     def train(self, data: Data, make_net: Callable[[int], MLP], input_map: str, seed: int) -> Model:
         """Fit a network to ``data``, with the input map given or, for "auto", the winner of a
         race; ``make_net(n_features)`` gives the architecture."""
         kinds = InputMap.candidates(data.X) if input_map == "auto" else (input_map,)
-        if len(kinds) > 1:
-            model = self._race(kinds, data, make_net, seed)
-        else:
-            model = _start(kinds[0], data, make_net, seed)
-        if not self.results or self.results[-1].status not in (_CALLBACK, _CTRL_C):
-            self._grow(model, data.through(model.input_map))
-        return self._summed_up(model, data)
+        try:
+            if len(kinds) > 1:
+                self.model = self._race(kinds, data, make_net, seed)
+            else:
+                self.model = _start(kinds[0], data, make_net, seed)
+            if not self.results or self.results[-1].status not in (_CALLBACK, _CTRL_C):
+                self._grow(self.model, data.through(self.model.input_map))
+        except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
+            if not self.results:
+                raise
+            self.interrupted = True
+        return self._summed_up(self.model, data)
 
     def _race(self, kinds, data: Data, make_net, seed: int) -> Model:
         """Short fits with each input map, judged on samples that they have not seen."""
@@ -148,7 +155,8 @@ class Run:
             posed = data[: n_train + _RACE_HELD_OUT].through(model.input_map)
             self.settings = replace(
                 settings,
-                maxiter=min(self._iterations() + _RACE_ITERATIONS, settings.maxiter),
+                maxiter=self._iterations()
+                + min(_RACE_ITERATIONS, int(np.ceil(_RACE_SHARE * settings.maxiter))),
                 deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
             )
             status = self._stage(model, posed[:n_train])
@@ -156,7 +164,7 @@ class Run:
             judges = posed[n_train:] if n_train < len(data) else posed
             errors[kind] = judges.objective(model.net).relative_rmse(model.theta)
             if best is None or errors[kind] < errors[best.input_map.kind]:
-                best = model
+                best = self.model = model
             if status in (_CALLBACK, _CTRL_C) or errors[kind] < _RACE_WON:
                 break
         best.race = errors
@@ -222,6 +230,7 @@ class Run:
         result.history.seconds += seconds
         self.results.append(result)
         model.theta, model.damping, model.result = result.x, result.damping, result
+        self.model = self.model or model
         return None if gap else result.status
 
     def _iterations(self) -> int:
@@ -231,15 +240,21 @@ class Run:
         """The best model, with the figures on all samples and the history of the whole run."""
         last, stages = self.results[-1], [vars(result.history) for result in self.results]
         held_out = self.held_out
-        if held_out is not None and held_out.best is not None:
+        if held_out is not None:
+            if held_out.best is None:  # ended before the judge was asked
+                held_out.judge(model, model.theta)
             model = replace(held_out.best, race=model.race)
         objective = data.through(model.input_map).objective(model.net)
-        reason = held_out.message if held_out is not None and held_out.message else last.message
+        status, reason = last.status, last.message
+        if self.interrupted:
+            status, reason = _STATUS["keyboard_interrupt"]
+        elif held_out is not None and held_out.message and status != _CTRL_C:
+            reason = held_out.message
         model.result = OptimizeResult(
             x=model.theta,
             relative_rmse=objective.relative_rmse(model.theta),
             nit=self._iterations(),
-            status=last.status,
+            status=status,
             message=reason,
             history=History(
                 **{name: np.concatenate([stage[name] for stage in stages]) for name in stages[0]}

@@ -1,0 +1,536 @@
+"""The command ``precisekit``: fit a table, predict with the model, look into it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io as std_io
+import os
+import platform
+import stat
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+
+_EXIT_ERROR = 2
+_EXIT_INTERRUPTED = 130
+
+_AUTO_TOL = 1e-12
+_FLOOR = 1e-16  # where the progress bar of a fit to the last digit ends
+_FRESH_SAMPLES = 10_000  # that test the fit of an equation
+_LOGARITHM = {"log": "as logarithm", "both": "also as logarithm"}
+_CHUNK = 10_000  # rows of CSV formatted at a time
+
+_DESCRIPTION = """\
+Fits small networks to tables of float64 numbers, down to the last digits.
+
+  precisekit fit data.csv --target y --output model.pkit    fit a table
+  precisekit predict model.pkit points.csv                  use the model
+  precisekit info model.pkit                                look into it
+"""
+
+_FIT_DESCRIPTION = """\
+Fit a model to a table (CSV, .npz, .npy, .parquet) or to a Feynman equation,
+test it on samples that it has not seen, and save it. Ctrl-C ends the fit and
+saves the best so far.
+"""
+
+_FIT_EPILOG = """\
+examples:
+  precisekit fit steam.csv --target h --output steam.pkit --plot steam.png
+  precisekit fit steam.csv --target h --output steam.pkit --hidden 20,20
+  precisekit fit --equation I.11.19 --output dot.pkit --time-limit 300
+
+in Python:
+  model = precisekit.load("steam.pkit")
+  h = model.predict([[0.5, 700.0]])
+"""
+
+_PREDICT_DESCRIPTION = """\
+Evaluate a model at the points of a table and write inputs and predictions as
+CSV, with all the digits of float64. Columns are matched by name when the table
+has a header, else by order.
+"""
+
+_PREDICT_EPILOG = """\
+examples:
+  precisekit predict steam.pkit points.csv --output out.csv
+  precisekit predict steam.pkit points.csv --gradient | head
+"""
+
+_INFO_DESCRIPTION = "Show what is in a model file; without one, versions and machine."
+
+_INFO_EPILOG = """\
+examples:
+  precisekit info
+  precisekit info steam.pkit
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        args = _parser().parse_args(argv)
+        return args.run(args)
+    except KeyboardInterrupt:
+        return _fail("interrupted", _EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        path = f"{os.fspath(error.filename)}: " if error.filename else ""
+        return _fail(f"{path}{error.strerror or error}")
+    except (ValueError, ImportError) as error:
+        return _fail(error)
+
+
+def _fail(message, code: int = _EXIT_ERROR) -> int:
+    print("precisekit: error:", " ".join(str(message).split()), file=sys.stderr)
+    return code
+
+
+# -- arguments -------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(_EXIT_ERROR, f"precisekit: error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="precisekit",
+        description=_DESCRIPTION,
+        epilog="precisekit fit --help, and so on, explain each command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"precisekit {__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    _add_fit(commands)
+    _add_predict(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_command(commands, name: str, summary: str, description: str, epilog: str, run):
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_fit(commands) -> None:
+    fit = _add_command(
+        commands, "fit", "fit a table or an equation", _FIT_DESCRIPTION, _FIT_EPILOG, _fit
+    )
+    data = fit.add_argument_group("data")
+    data.add_argument(
+        "data", nargs="?", metavar="TABLE", help="table of numbers; a CSV may have a header or not"
+    )
+    data.add_argument("--target", metavar="NAME", help="column to fit")
+    data.add_argument(
+        "--features", type=_names, metavar="A,B", help="input columns (default: all but the target)"
+    )
+    data.add_argument(
+        "--test-fraction",
+        type=_fraction,
+        metavar="F",
+        help="share of the rows, drawn at random, kept out of the fit to test it (default: 0.1)",
+    )
+    data.add_argument(
+        "--equation", metavar="ID", help="fit this Feynman equation instead of a table"
+    )
+    data.add_argument(
+        "--samples", type=_count, metavar="N", help="samples of the equation (default: 4000)"
+    )
+    data.add_argument(
+        "--law",
+        choices=("arcsine", "uniform", "sobol"),
+        help="how they are spread (default: arcsine, dense at the faces of the box); "
+        f"the test is on {_FRESH_SAMPLES:,} uniform ones",
+    )
+    fitting = fit.add_argument_group("fit")
+    fitting.add_argument(
+        "--method",
+        choices=("auto", "mlp"),
+        help="auto: choose network and input map, keep what does best on held-out samples; "
+        "mlp: one network as given (default: mlp with --hidden, else auto)",
+    )
+    fitting.add_argument(
+        "--tol",
+        type=_positive,
+        metavar="E",
+        help="relative RMSE to stop at (default: 1e-12 with auto; the last digit with mlp)",
+    )
+    fitting.add_argument(
+        "--time-limit",
+        type=_positive,
+        default=60.0,
+        metavar="S",
+        help="seconds (default: 60)",
+    )
+    fitting.add_argument(
+        "--hidden",
+        type=_widths,
+        metavar="N,M",
+        help="mlp: units of the hidden layers (default: 20,20)",
+    )
+    fitting.add_argument(
+        "--activation",
+        choices=("tanh", "sin", "sigmoid", "gelu", "relu"),
+        help="mlp: activation of the hidden layers (default: tanh)",
+    )
+    fitting.add_argument(
+        "--input-map",
+        choices=("auto", "linear", "log", "both"),
+        help="mlp: inputs as they are, as logarithms, or both; auto races them (default: auto)",
+    )
+    fitting.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of all random numbers (default: 0)"
+    )
+    output = fit.add_argument_group("output")
+    output.add_argument("--output", required=True, metavar="MODEL", help="model file, as m.pkit")
+    output.add_argument(
+        "--plot", metavar="PICTURE", help="also draw residuals and convergence (.png, .pdf, .svg)"
+    )
+
+
+def _add_predict(commands) -> None:
+    predict = _add_command(
+        commands,
+        "predict",
+        "evaluate a model at the points of a table",
+        _PREDICT_DESCRIPTION,
+        _PREDICT_EPILOG,
+        _predict,
+    )
+    predict.add_argument("model", metavar="MODEL", help="file written by precisekit fit")
+    predict.add_argument("points", metavar="TABLE", help="table of points")
+    predict.add_argument("--output", metavar="CSV", help="file to write (default: standard output)")
+    predict.add_argument(
+        "--gradient", action="store_true", help="also the derivative by each input"
+    )
+
+
+def _add_info(commands) -> None:
+    info = _add_command(
+        commands, "info", "what is in a model; versions", _INFO_DESCRIPTION, _INFO_EPILOG, _info
+    )
+    info.add_argument("model", nargs="?", metavar="MODEL", help="file written by precisekit fit")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different names, as a,b")
+    return names
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        widths = tuple(int(width) for width in text.split(","))
+    except ValueError:
+        widths = (0,)
+    if min(widths) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of layer widths, as 20,20")
+    return widths
+
+
+def _positive(text: str) -> float:
+    return _float_between(text, 0.0, np.inf, "a positive number")
+
+
+def _fraction(text: str) -> float:
+    return _float_between(text, 0.0, 1.0, "between 0 and 1")
+
+
+def _float_between(text: str, lo: float, hi: float, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not lo < value < hi:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
+
+
+def _count(text: str) -> int:
+    return _int_from(text, 1, "a positive integer")
+
+
+def _seed(text: str) -> int:
+    value = _int_from(text, 0, "an integer of at least 0")
+    if value >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not below 2**32")
+    return value
+
+
+def _int_from(text: str, least: int, what: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
+
+
+# -- fit -------------------------------------------------------------------------------------------
+
+
+def _fit(args) -> int:
+    _check_flags(args)
+    _check_writable(args.output, other_than=args.data)
+    if args.plot:
+        from . import plot
+
+        plot.check_format(args.plot)
+        _check_writable(args.plot, other_than=args.data)
+        if os.path.realpath(args.plot) == os.path.realpath(args.output):
+            raise ValueError("--plot and --output name the same file")
+
+    names, target, train, test = _equation_data(args) if args.equation else _table_data(args)
+    _check_count(len(train[0]), args)
+    model = _fitted(args, *train)
+    model.input_names_, model.target_name_ = names, target
+
+    from .io import save
+    from .report import split_report
+
+    save(model, args.output)
+    print(split_report(model, *train, *test))
+    if args.plot:
+        plot.save_figure(plot.plot_fit(model, *test), args.plot)
+    print(f"\nmodel in {args.output}; in Python: model = precisekit.load({args.output!r})")
+    if args.plot:
+        print(f"picture in {args.plot}")
+    return _EXIT_INTERRUPTED if model.report_.interrupted else 0
+
+
+def _check_flags(args) -> None:
+    """Contradictions that argparse does not see."""
+    if args.equation is not None:
+        _refuse(args, "--equation", "data", "target", "features", "test_fraction")
+    elif args.data is None:
+        raise ValueError("fit needs a table, or --equation (see precisekit fit --help)")
+    else:
+        _refuse(args, "a table", "samples", "law")
+        _check_target(args)
+    if args.method is None:
+        args.method = "mlp" if args.hidden else "auto"
+    if args.method == "auto":
+        if args.input_map == "auto":
+            args.input_map = None  # as it does anyway
+        _refuse(args, "--method auto", "hidden", "activation", "input_map")
+
+
+def _refuse(args, given: str, *others: str) -> None:
+    for other in others:
+        if getattr(args, other) is not None:
+            name = "a table" if other == "data" else "--" + other.replace("_", "-")
+            raise ValueError(f"{name} does not go with {given}")
+
+
+def _check_target(args) -> None:
+    from .io import check_columns, column_names
+
+    names, _ = column_names(args.data)
+    if args.target is None:
+        raise ValueError(
+            f"--target is missing: which column is to be fitted? (columns: {', '.join(names)})"
+        )
+    check_columns(args.data, names, [args.target, *(args.features or [])])
+    if args.features is None:
+        args.features = [name for name in names if name != args.target]
+    if args.target in args.features:
+        raise ValueError(f"--target {args.target!r} is among the --features too")
+    if not args.features:
+        raise ValueError(f"{args.data}: no column is left to fit {args.target!r} with")
+
+
+def _check_writable(path: str, other_than: str | None = None) -> None:
+    """Tell now, not after a long fit, that a file cannot be written."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        raise ValueError(f"{path} is a directory")
+    if not os.path.isdir(folder):
+        raise ValueError(f"{path}: there is no directory {folder}")
+    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"{path} is not a regular file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{path}: no permission to write in {folder}")
+    if other_than and os.path.exists(path) and os.path.samefile(path, other_than):
+        raise ValueError(f"{path} would overwrite the table that is read")
+
+
+def _table_data(args):
+    """Names, and the rows in two parts drawn at random: (X, y) to train on, (X, y) to test."""
+    from .io import read_table
+
+    table = read_table(args.data, [*args.features, args.target])
+    X, y = table.columns[:, :-1], table.columns[:, -1]
+    rows = np.random.default_rng(args.seed).permutation(len(y))
+    fraction = 0.1 if args.test_fraction is None else args.test_fraction
+    n_test = max(1, round(fraction * len(y)))
+    test, train = rows[:n_test], np.sort(rows[n_test:])
+    return args.features, args.target, (X[train], y[train]), (X[test], y[test])
+
+
+def _equation_data(args):
+    from .datasets import feynman, sample_box
+
+    equation = feynman(args.equation)
+    train_seed, test_seed = np.random.SeedSequence(args.seed).spawn(2)
+    box = equation.lo, equation.hi
+    X = sample_box(*box, args.samples or 4000, law=args.law or "arcsine", seed=train_seed)
+    X_test = sample_box(*box, _FRESH_SAMPLES, law="uniform", seed=test_seed)
+    names = list(equation.variables)
+    return names, args.equation, (X, equation(X)), (X_test, equation(X_test))
+
+
+def _check_count(n_train: int, args) -> None:
+    fewest = 10 if args.method == "auto" else 2
+    if n_train < fewest:
+        raise ValueError(
+            f"{n_train} samples are left to fit, --method {args.method} needs {fewest}"
+        )
+
+
+def _fitted(args, X, y):
+    from .estimators import MLPRegressor
+    from .progress import Progress
+    from .selection import fit
+
+    goal = args.tol or (_AUTO_TOL if args.method == "auto" else _FLOOR)
+    with warnings.catch_warnings(), Progress(goal, args.time_limit) as progress:
+        warnings.simplefilter("always", UserWarning)
+        warnings.filterwarnings("ignore", "fit interrupted")  # the report says so
+        caught = set()
+        warnings.showwarning = lambda message, *_: caught.add(str(message))
+        if args.method == "auto":
+            model = fit(
+                X,
+                y,
+                target=goal,
+                time_limit=args.time_limit,
+                random_state=args.seed,
+                callback=progress,
+            )
+        else:
+            model = MLPRegressor(
+                hidden_layer_sizes=args.hidden or (20, 20),
+                activation=args.activation or "tanh",
+                input_map=args.input_map or "auto",
+                tol=args.tol or 0.0,
+                time_limit=args.time_limit,
+                random_state=args.seed,
+            )
+            model._fit(X, y, callback=progress)
+    for message in sorted(caught):
+        print(f"precisekit: warning: {message}", file=sys.stderr)
+    return model
+
+
+# -- predict ---------------------------------------------------------------------------------------
+
+
+def _predict(args) -> int:
+    from .io import atomic_write, column_names, input_names, load, read_table, target_name
+
+    if args.output:
+        _check_writable(args.output, other_than=args.points)
+        if Path(args.output).suffix.lower() in (".npz", ".npy", ".parquet"):
+            raise ValueError(f"{args.output}: predictions are written as CSV")
+    model = load(args.model)
+    names, target = input_names(model), target_name(model)
+    available, named = column_names(args.points)
+    if not named and len(available) != len(names):
+        raise ValueError(
+            f"{args.points} has {len(available)} columns, the model takes {len(names)}: "
+            f"{', '.join(names)}"
+        )
+    X = read_table(args.points, names if named else None).columns
+    header, columns = [*names, target], [X, model.predict(X)[:, None]]
+    if args.gradient:
+        header += [f"d{target}/d{name}" for name in names]
+        columns.append(model.predict_gradient(X))
+    table = np.hstack(columns)
+    if args.output:
+        with atomic_write(args.output) as file:
+            file.writelines(text.encode() for text in _csv_text(header, table))
+    else:
+        sys.stdout.writelines(_csv_text(header, table))
+        sys.stdout.flush()
+    return 0
+
+
+def _csv_text(header: list[str], table: np.ndarray) -> Iterator[str]:
+    first_line = std_io.StringIO()
+    csv.writer(first_line, lineterminator="\n").writerow(header)  # quotes names with commas
+    yield first_line.getvalue()
+    for start in range(0, len(table), _CHUNK):
+        rows = table[start : start + _CHUNK].tolist()
+        yield "".join(",".join(map(repr, row)) + "\n" for row in rows)
+
+
+# -- info ------------------------------------------------------------------------------------------
+
+
+def _info(args) -> int:
+    for name, value in _model_facts(args.model) if args.model else _machine_facts():
+        print(f"{name:<16}{value}")
+    return 0
+
+
+def _machine_facts() -> Iterator[tuple[str, object]]:
+    import scipy
+
+    from . import _core
+
+    yield "precisekit", __version__
+    yield "compiler", _core.compiler
+    yield "instructions", _core.isa()
+    yield "threads", _core.get_num_threads()
+    yield "Eigen", _core.eigen_version
+    yield "Python", platform.python_version()
+    yield "NumPy", np.__version__
+    yield "SciPy", scipy.__version__
+    blas = scipy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    yield "BLAS", f"{blas['name']} {blas['version']}"
+
+
+def _model_facts(path: str) -> Iterator[tuple[str, object]]:
+    from .io import input_names, load, target_name
+
+    model = load(path)
+    report, box = model.report_, model.input_map_
+    yield "model", f"{type(model).__name__} of {target_name(model)}"
+    for i, (name, lo, hi) in enumerate(zip(input_names(model), box.lo, box.hi, strict=True)):
+        taken = "" if i not in box.log_columns else f" ({_LOGARITHM[box.kind]})"
+        yield "" if i else "inputs", f"{name} from {lo:.6g} to {hi:.6g}{taken}"
+    yield "network", f"{report.network}, {', '.join(model.network_.activation) or 'linear'}"
+    yield "input map", box.kind
+    yield "parameters", f"{report.n_params:,}"
+    yield "samples", f"{report.n_samples:,}"
+    yield "relative RMSE", f"{report.relative_rmse:.2e}"
+    if report.held_out_rmse is not None:
+        yield "held out", f"{report.held_out_rmse:.2e}"
+    yield "rounding floor", f"{report.rounding_floor:.2e}"
+    yield "maximum error", f"{report.max_error:.2e}"
+    yield "stopped", report.stop_reason
+    yield "after", f"{report.n_iter:,} iterations, {report.seconds:.1f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

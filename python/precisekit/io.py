@@ -1,0 +1,594 @@
+"""Models on disk, and tables of numbers.
+
+A model file (``.pkit``) is a ZIP archive that NumPy, and any unzip, can open: no pickle, nothing
+is executed on loading. It holds
+
+- ``header.json``: format version, class, parameters, network, input map, names of the columns,
+  the figures of the fit report;
+- ``theta.npy``, ``lo.npy``, ``hi.npy``, ``log_columns.npy``, ``target_scale.npy``: the model, as
+  NumPy arrays, bit for bit;
+- ``history_*.npy``: one array for each column of the fit's history.
+
+The order of the parameters in ``theta`` is that of `precisekit.MLP`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import difflib
+import io
+import json
+import os
+import secrets
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = "precisekit model"
+FORMAT_VERSION = 1
+
+_HEADER = "header.json"
+_HISTORY = "history_"
+_MODEL_ARRAYS = ("theta", "lo", "hi", "log_columns", "target_scale")
+
+
+# -- models ----------------------------------------------------------------------------------------
+
+
+def save(model, path) -> None:
+    """Write a fitted model to ``path``, by custom named ``*.pkit``.
+
+    The file appears whole or not at all: it is written beside its destination and moved there.
+
+    Parameters
+    ----------
+    model : MLPRegressor
+        Fitted, by itself or by `precisekit.fit`.
+    path : str or path-like
+
+    Raises
+    ------
+    TypeError
+        If the model is not one that can be saved.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    OSError
+        If the file cannot be written.
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    from .estimators import MLPRegressor
+
+    if not isinstance(model, MLPRegressor):
+        raise TypeError(f"model must be an MLPRegressor, got {type(model).__name__}")
+    check_is_fitted(model)
+    from . import __version__
+
+    report = {f.name: getattr(model.report_, f.name) for f in fields(model.report_)}
+    history = report.pop("history")
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "precisekit_version": __version__,
+        "class": "MLPRegressor",
+        "parameters": {name: _plain(value) for name, value in model.get_params().items()},
+        "sizes": list(model.network_.sizes),
+        "activations": list(model.network_.activation),
+        "input_map": model.input_map_.kind,
+        "single_output": model._single_output,
+        "input_names": getattr(model, "input_names_", None),
+        "target_name": getattr(model, "target_name_", None),
+        "feature_names_in": _plain(getattr(model, "feature_names_in_", None)),
+        "report": _plain(report),
+        "candidates": [_plain(asdict(c)) for c in getattr(model, "candidates_", [])],
+    }
+    arrays = {
+        "theta": model.theta_,
+        "lo": model.input_map_.lo,
+        "hi": model.input_map_.hi,
+        "log_columns": model.input_map_.log_columns.astype(np.int64),
+        "target_scale": model.target_scale_,
+    }
+    arrays |= {_HISTORY + f.name: getattr(history, f.name) for f in fields(history)}
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(_HEADER, json.dumps(header, indent=1))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def load(path):
+    """Read a model written by `save`; its predictions are the same to the last bit.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    model : MLPRegressor
+        Fitted. Names of columns, where known, are in ``input_names_`` and ``target_name_``.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a model, is damaged, or was written by a newer version; the message
+        names the file and what is wrong.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        return _load(path)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def input_names(model) -> list[str]:
+    """Names of a fitted model's inputs: those of the table or DataFrame, else x1 ... xd."""
+    for attribute in ("input_names_", "feature_names_in_"):
+        names = getattr(model, attribute, None)
+        if names is not None:
+            return [str(name) for name in names]
+    return _numbered("x", model.n_features_in_)
+
+
+def target_name(model) -> str:
+    """Name of a fitted model's output: that of the table's column, else y."""
+    return getattr(model, "target_name_", None) or "y"
+
+
+@contextlib.contextmanager
+def atomic_write(path) -> Iterator[io.BufferedWriter]:
+    """A binary file that replaces ``path`` when the block ends, and vanishes when it fails."""
+    target = os.path.realpath(path)  # what a symbolic link points to is replaced, not the link
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}")
+    try:
+        # "x" and not tempfile, whose files nobody else may read
+        with open(temporary, "xb") as file:
+            yield file
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+        if isinstance(error, OSError) and error.filename == temporary:
+            error.filename = os.fspath(path)
+        raise
+
+
+def _plain(value):
+    """``value`` with NumPy's numbers and arrays as Python's own; what has no JSON becomes None."""
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (bool, int, float, str)) else None
+
+
+def _load(path):
+    header, arrays = _read_archive(path)
+    _check_header(header)
+    try:
+        return _build(header, arrays)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"damaged model: {type(error).__name__} {error}") from None
+
+
+def _read_archive(path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Header and arrays; zipfile checks the checksum of every member."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            contents = {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+        with open(path, "rb") as file:
+            if file.read(4) != b"PK\x03\x04":
+                raise ValueError("not a precisekit model (not a ZIP archive)") from None
+        raise ValueError(f"damaged or cut short ({error})") from None
+    if _HEADER not in contents:
+        raise ValueError(f"not a precisekit model (no {_HEADER} in it)")
+    try:
+        header = json.loads(contents.pop(_HEADER))
+        arrays = {
+            name.removesuffix(".npy"): np.load(io.BytesIO(data), allow_pickle=False)
+            for name, data in contents.items()
+        }
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"damaged model: {error}") from None
+    return header, arrays
+
+
+def _check_header(header) -> None:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ValueError("not a precisekit model (its header says something else)")
+    version = header.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"damaged model: format version {version!r}")
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"format version {version}, but this precisekit reads up to {FORMAT_VERSION}: "
+            f"written by precisekit {header.get('precisekit_version')}, upgrade to read it"
+        )
+    if header.get("class") != "MLPRegressor":
+        raise ValueError(f"unknown model class {header.get('class')!r}")
+
+
+def _build(header: dict, arrays: dict[str, np.ndarray]):
+    from .estimators import FitReport, MLPRegressor
+    from .input_map import KINDS, InputMap
+    from .network import MLP
+    from .optimize import History
+
+    if header["input_map"] not in KINDS:
+        raise ValueError(f"unknown input map {header['input_map']!r}")
+    theta, lo, hi, log_columns, scale = (_sound_array(arrays, name) for name in _MODEL_ARRAYS)
+    network = MLP(header["sizes"], header["activations"])
+    input_map = InputMap(header["input_map"], lo, hi, log_columns.astype(np.intp))
+    expected = {
+        "theta": (theta.size, network.n_params),
+        "hi": (hi.size, lo.size),
+        "target_scale": (scale.size, network.sizes[-1]),
+    }
+    for name, (size, wanted) in expected.items():
+        if size != wanted:
+            raise ValueError(f"{name} has {size} elements, the network needs {wanted}")
+    if np.any(lo > hi):
+        raise ValueError("lo exceeds hi")
+    if np.any((log_columns < 0) | (log_columns >= lo.size)) or np.any(lo[log_columns] <= 0):
+        raise ValueError("log_columns names a column that has no logarithm")
+    if input_map.n_features != network.sizes[0]:
+        raise ValueError(
+            f"the input map gives {input_map.n_features} features, "
+            f"the network takes {network.sizes[0]}"
+        )
+
+    parameters = dict(header["parameters"])
+    parameters["hidden_layer_sizes"] = tuple(parameters["hidden_layer_sizes"])
+    model = MLPRegressor(**parameters)
+    model.network_, model.input_map_, model.theta_ = network, input_map, theta
+    model.target_scale_ = scale
+    model.n_features_in_ = lo.size
+    model._single_output = bool(header["single_output"])
+    for key, attribute in (("input_names", "input_names_"), ("target_name", "target_name_")):
+        if header[key] is not None:
+            setattr(model, attribute, header[key])
+    if header["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
+    if len(input_names(model)) != lo.size:
+        raise ValueError(f"{len(input_names(model))} names for {lo.size} inputs")
+    history = History(**{f.name: arrays[_HISTORY + f.name] for f in fields(History)})
+    model.report_ = FitReport(**header["report"], history=history)
+    model.n_iter_ = model.report_.n_iter
+    if header["candidates"]:
+        from .selection import Candidate
+
+        model.candidates_ = [Candidate(**candidate) for candidate in header["candidates"]]
+    return model
+
+
+def _sound_array(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in arrays:
+        raise ValueError(f"{name} is missing")
+    array = arrays[name]
+    wanted = np.int64 if name == "log_columns" else np.float64
+    if array.ndim != 1 or array.dtype != wanted:
+        raise ValueError(f"{name} must be a vector of {np.dtype(wanted)}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}[{np.flatnonzero(~np.isfinite(array))[0]}] is not finite")
+    return array
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of numbers with their names.
+
+    Attributes
+    ----------
+    names : list of str
+    columns : ndarray (n, n_columns)
+        Float64, all finite.
+    named : bool
+        Whether the names are the file's own; otherwise they are x1, x2, ...
+    """
+
+    names: list[str]
+    columns: np.ndarray
+    named: bool
+
+
+def read_table(path, columns: Sequence[str] | None = None) -> Table:
+    """Read a table of numbers.
+
+    CSV text has a header or none, columns separated by commas, semicolons, tabs or blanks, and
+    comments from # to the end of the line. In a NumPy ``.npz`` each 1-D array is a column, and a
+    2-D array ``X`` holds the columns x1 ... xd; a ``.npy`` is 2-D. ``.parquet`` needs pyarrow.
+    The end of the file's name tells these from text.
+
+    Parameters
+    ----------
+    path : str or path-like
+    columns : sequence of str, optional
+        The columns to read, in this order; all by default. Others may hold anything.
+
+    Returns
+    -------
+    table : Table
+
+    Raises
+    ------
+    ValueError
+        If a cell is empty or no finite number, a row has too few or too many cells, or a column
+        does not exist; the message names the file, the line and the column.
+    ImportError
+        For Parquet without pyarrow.
+    OSError
+        If the file cannot be read.
+    """
+    source = _source(path)
+    names = list(source.names if columns is None else columns)
+    check_columns(path, source.names, names)
+    try:
+        values = source.read(names)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+    return Table(names, values, source.named)
+
+
+def column_names(path) -> tuple[list[str], bool]:
+    """Names of the columns of a table file, and whether they are the file's own."""
+    source = _source(path)
+    return source.names, source.named
+
+
+def check_columns(path, available: Sequence[str], wanted: Sequence[str]) -> None:
+    """ValueError for the first name that is not available, with the closest one that is."""
+    for name in wanted:
+        if name not in available:
+            close = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"{os.fspath(path)}: there is no column {name!r}{hint} "
+                f"(columns: {', '.join(available)})"
+            )
+
+
+def _source(path):
+    readers = {".npz": _NpzSource, ".npy": _NpySource, ".parquet": _ParquetSource}
+    reader = readers.get(Path(path).suffix.lower(), _TextSource)
+    try:
+        return reader(path)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def _numbered(prefix: str, n: int) -> list[str]:
+    return [f"{prefix}{i + 1}" for i in range(n)]
+
+
+class _TextSource:
+    """A text table: the first line is looked at here, the rest when the columns are known."""
+
+    def __init__(self, path):
+        self.path = path
+        try:
+            first, number = self._first_line()
+        except UnicodeDecodeError:
+            raise ValueError("not a text table (not UTF-8)") from None
+        self.separator = next((c for c in ";\t," if c in first), None)
+        cells = self._split(first)
+        self.named = all(_number(cell) is None for cell in cells)
+        self.header_line = number if self.named else 0
+        self.names = cells if self.named else _numbered("x", len(cells))
+        if self.named:
+            self._check_header(number)
+
+    def read(self, names: list[str]) -> np.ndarray:
+        """The columns; NumPy's reader for speed, and a second look to say where it failed."""
+        positions = [self.names.index(name) for name in names]
+        try:
+            values = self._load(positions)
+        except ValueError as error:
+            self._find_fault(positions)
+            raise ValueError(str(error)) from None
+        if len(values) == 0:
+            raise ValueError("no rows of numbers")
+        if not np.isfinite(values).all():
+            self._find_fault(positions)
+        return values
+
+    def _load(self, positions: list[int]) -> np.ndarray:
+        arguments = {
+            "delimiter": self.separator,
+            "skiprows": self.header_line,
+            "ndmin": 2,
+            "quotechar": '"',
+            "encoding": "utf-8-sig",
+        }
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "loadtxt: input contained no data")
+            try:
+                values = np.loadtxt(self.path, **arguments)
+            except ValueError:  # in a column that is not asked for, perhaps
+                self._check_widths()  # with usecols NumPy does not mind rows that are too long
+                return np.loadtxt(self.path, usecols=positions, **arguments)
+        if len(values) and values.shape[1] != len(self.names):
+            self._check_widths()
+        return np.ascontiguousarray(values[:, positions]) if len(values) else values
+
+    def _open(self):
+        return open(self.path, encoding="utf-8-sig")
+
+    def _first_line(self) -> tuple[str, int]:
+        with self._open() as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip() and not line.lstrip().startswith("#"):
+                    return line, number
+        raise ValueError("no rows of numbers: the file is empty")
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number and cells of each row of numbers."""
+        with self._open() as lines:
+            for number, line in enumerate(lines, 1):
+                text = line.partition("#")[0]
+                if number > self.header_line and text.strip():
+                    yield number, self._split(text)
+
+    def _split(self, line: str) -> list[str]:
+        if self.separator is None and '"' not in line:
+            return line.split()
+        if '"' in line:
+            reader = csv.reader(
+                [line.strip()], delimiter=self.separator or " ", skipinitialspace=True
+            )
+            return [cell.strip() for cell in next(reader)]
+        return [cell.strip() for cell in line.rstrip("\r\n").split(self.separator)]
+
+    def _check_header(self, number: int) -> None:
+        for i, name in enumerate(self.names):
+            if not name:
+                raise ValueError(
+                    f"line {number}: column {i + 1} has no name (pandas writes its index so: "
+                    "use to_csv(..., index=False))"
+                )
+            if name in self.names[:i]:
+                raise ValueError(f"line {number}: two columns are named {name!r}")
+
+    def _check_widths(self) -> None:
+        for number, cells in self._rows():
+            self._check_width(number, cells)
+
+    def _check_width(self, number: int, cells: list[str]) -> None:
+        n = len(self.names)
+        if len(cells) < n:
+            raise ValueError(
+                f"line {number}: column {self.names[len(cells)]!r} is missing: "
+                f"{len(cells)} cells, not {n}"
+            )
+        if len(cells) > n:
+            raise ValueError(
+                f"line {number}: {len(cells)} cells, but the last column, {self.names[-1]!r}, "
+                f"is number {n}"
+            )
+
+    def _find_fault(self, positions: list[int]) -> None:
+        for number, cells in self._rows():
+            self._check_width(number, cells)
+            for position in positions:
+                cell, where = cells[position], f"line {number}, column {self.names[position]!r}"
+                value = _number(cell)
+                if not cell:
+                    raise ValueError(f"{where}: the cell is empty")
+                if value is None:
+                    comma = _number(cell.replace(",", ".")) is not None
+                    hint = " (a decimal comma? write 1.5, not 1,5)" if comma else ""
+                    raise ValueError(f"{where}: {cell!r} is not a number{hint}")
+                if not np.isfinite(value):
+                    raise ValueError(f"{where}: {cell} is not finite")
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell) if "_" not in cell else None  # Python takes 1_000, NumPy does not
+    except ValueError:
+        return None
+
+
+class _NpzSource:
+    named = True
+
+    def __init__(self, path):
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                self.data = dict(self._columns(arrays))
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise ValueError(f"not a whole NPZ archive ({error})") from None
+        if not self.data:
+            raise ValueError("no arrays in it")
+        self.names = list(self.data)
+
+    @staticmethod
+    def _columns(arrays) -> Iterator[tuple[str, np.ndarray]]:
+        for name in arrays.files:
+            array = arrays[name]
+            if array.ndim == 1:
+                yield name, array
+            elif array.ndim == 2:
+                yield from zip(_numbered(name.lower(), array.shape[1]), array.T, strict=True)
+            else:
+                raise ValueError(f"array {name!r} has {array.ndim} dimensions, not 1 or 2")
+
+    def read(self, names: list[str]) -> np.ndarray:
+        return _stacked({name: self.data[name] for name in names})
+
+
+class _NpySource:
+    named = False
+
+    def __init__(self, path):
+        try:
+            self.array = np.load(path, allow_pickle=False)
+        except EOFError:
+            raise ValueError("not a whole NPY file") from None
+        if getattr(self.array, "ndim", None) != 2:
+            raise ValueError("must hold one array of 2 dimensions")
+        self.names = _numbered("x", self.array.shape[1])
+
+    def read(self, names: list[str]) -> np.ndarray:
+        return _stacked({name: self.array[:, self.names.index(name)] for name in names})
+
+
+class _ParquetSource:
+    named = True
+
+    def __init__(self, path):
+        try:
+            from pyarrow import ArrowInvalid, parquet
+        except ImportError:
+            raise ImportError(
+                f"{os.fspath(path)}: reading Parquet needs pyarrow: "
+                'pip install "precisekit[parquet]"'
+            ) from None
+        self.path = path
+        try:
+            self.names = parquet.read_schema(path).names
+        except ArrowInvalid as error:
+            raise ValueError(f"not a Parquet file ({error})") from None
+
+    def read(self, names: list[str]) -> np.ndarray:
+        from pyarrow import parquet
+
+        table = parquet.read_table(self.path, columns=names)
+        return _stacked({name: table[name].to_numpy() for name in names})
+
+
+def _stacked(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Columns side by side, all of one length and all finite numbers."""
+    lengths = {name: len(column) for name, column in columns.items()}
+    first = next(iter(lengths))
+    for name, column in columns.items():
+        if lengths[name] != lengths[first]:
+            raise ValueError(
+                f"column {name!r} has {lengths[name]} rows, {first!r} has {lengths[first]}"
+            )
+        if column.dtype.kind not in "fiub":
+            raise ValueError(f"column {name!r} does not hold real numbers ({column.dtype})")
+    if lengths[first] == 0:
+        raise ValueError("no rows")
+    values = np.column_stack([np.asarray(c, dtype=np.float64) for c in columns.values()])
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(
+            f"column {list(columns)[column]!r}, row {row}: {values[row, column]} is not finite"
+        )
+    return values

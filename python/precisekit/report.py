@@ -1,0 +1,108 @@
+"""What a fit reached, on the samples it was made from and on others."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .io import target_name
+
+
+@dataclass
+class SplitReport:
+    """Figures of a fitted model on training and test samples.
+
+    Relative errors are root mean squares over that of the targets; maximum errors are absolute,
+    in the units of the target. ``str()`` gives a table, `as_dict` the plain numbers.
+    """
+
+    target: str
+    network: str
+    activation: str
+    input_map: str
+    n_params: int
+    n_train: int
+    n_test: int
+    train_relative_rmse: float
+    test_relative_rmse: float
+    train_max_error: float
+    test_max_error: float
+    rounding_floor: float
+    stop_reason: str
+    interrupted: bool
+    n_iter: int
+    seconds: float
+
+    def as_dict(self) -> dict:
+        """The figures by name, as JSON takes them."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        head = [
+            ("network", f"{self.network}, {self.activation}"),
+            ("input map", self.input_map),
+            ("parameters", f"{self.n_params:,}"),
+            ("stopped", self.stop_reason),
+            ("after", f"{self.n_iter:,} iterations, {self.seconds:.1f} s"),
+        ]
+        rows = [
+            ("samples", f"{self.n_train:,}", f"{self.n_test:,}"),
+            ("relative RMSE", f"{self.train_relative_rmse:.2e}", f"{self.test_relative_rmse:.2e}"),
+            ("rounding floor", f"{self.rounding_floor:.2e}", ""),
+            ("maximum error", f"{self.train_max_error:.2e}", f"{self.test_max_error:.2e}"),
+        ]
+        lines = [f"{name:<16}{text}" for name, text in head]
+        lines += ["", f"{'':<16}{'training':>12}{'test':>12}"]
+        lines += [f"{name:<16}{train:>12}{test:>12}".rstrip() for name, train, test in rows]
+        lines[-1] += f"   (in the units of {self.target})"
+        return "\n".join(lines)
+
+
+def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
+    """Figures of a fitted model on its training samples and on test samples.
+
+    Parameters
+    ----------
+    model : MLPRegressor
+        Fitted.
+    X_train, y_train : array_like (n, d) and (n,) or (n, n_outputs)
+    X_test, y_test : likewise
+        Samples that the fit has not seen.
+
+    Returns
+    -------
+    report : SplitReport
+    """
+    fit = model.report_
+    train_rmse, train_max = errors(model, X_train, y_train)
+    test_rmse, test_max = errors(model, X_test, y_test)
+    activations = dict.fromkeys(model.network_.activation)  # in order, each once
+    return SplitReport(
+        target=target_name(model),
+        network=fit.network,
+        activation=", ".join(activations) or "linear",
+        input_map=fit.input_map,
+        n_params=fit.n_params,
+        n_train=len(X_train),
+        n_test=len(X_test),
+        train_relative_rmse=train_rmse,
+        test_relative_rmse=test_rmse,
+        train_max_error=train_max,
+        test_max_error=test_max,
+        rounding_floor=fit.rounding_floor,
+        stop_reason=fit.stop_reason,
+        interrupted=fit.interrupted,
+        n_iter=fit.n_iter,
+        seconds=fit.seconds,
+    )
+
+
+def errors(model, X, y) -> tuple[float, float]:
+    """Relative RMSE, over all outputs alike, and the largest absolute error."""
+    y = np.asarray(y, dtype=np.float64)
+    from .estimators import root_mean_square
+
+    residual = (model.predict(X) - y).reshape(len(y), -1)
+    relative = root_mean_square(residual) / root_mean_square(y.reshape(len(y), -1))
+    return float(np.sqrt(np.mean(relative**2))), float(np.max(np.abs(residual)))

@@ -1,0 +1,32 @@
+"""Data and models that several test modules share."""
+
+import numpy as np
+import pytest
+
+import precisekit as pk
+
+
+def smooth(X):
+    """A smooth function of two inputs, away from zero."""
+    return 2.0 + np.sin(X[:, 0]) * np.exp(0.5 * X[:, 1])
+
+
+@pytest.fixture(scope="session")
+def plane():
+    """400 points in a box of positive numbers, and a smooth function there."""
+    X = pk.sample_box([1.0, 0.5], [3.0, 2.0], 400, seed=7)
+    return X, smooth(X)
+
+
+@pytest.fixture(scope="session")
+def fitted(plane):
+    """A small fitted model; tests must not change it."""
+    return pk.MLPRegressor(
+        hidden_layer_sizes=(8,), input_map="both", max_iter=30, random_state=0
+    ).fit(*plane)
+
+
+@pytest.fixture(scope="session")
+def chosen(plane):
+    """A model from precisekit.fit, target reached."""
+    return pk.fit(*plane, target=1e-6, time_limit=20)

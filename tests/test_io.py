@@ -1,0 +1,427 @@
+"""Tests of precisekit.io: model files survive bit for bit or are refused, tables of all kinds."""
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import precisekit as pk
+from precisekit.io import atomic_write, input_names, read_table, target_name
+
+
+def same_bits(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def rewritten(source, path, header=None, **arrays):
+    """A copy of a model file with parts of its header and arrays replaced (None: left out)."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data, stem = old.read(name), name.removesuffix(".npy")
+            if name == "header.json":
+                data = json.dumps({**json.loads(data), **(header or {})})
+            elif stem in arrays:
+                if arrays[stem] is None:
+                    continue
+                buffer = io.BytesIO()
+                np.save(buffer, arrays[stem])
+                data = buffer.getvalue()
+            new.writestr(name, data)
+    return path
+
+
+@pytest.fixture
+def saved(fitted, tmp_path):
+    path = tmp_path / "model.pkit"
+    pk.save(fitted, path)
+    return path
+
+
+# -- models ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["fitted", "chosen"])
+def test_predictions_survive_bit_for_bit(which, request, tmp_path, plane):
+    model = request.getfixturevalue(which)
+    pk.save(model, tmp_path / "m.pkit")
+    loaded = pk.load(str(tmp_path / "m.pkit"))
+    assert same_bits(loaded.predict(plane[0]), model.predict(plane[0]))
+    assert same_bits(loaded.theta_, model.theta_)
+
+
+def test_everything_else_survives(chosen, tmp_path):
+    pk.save(chosen, tmp_path / "m.pkit")
+    loaded = pk.load(tmp_path / "m.pkit")
+    assert loaded.get_params() == chosen.get_params()
+    assert loaded.n_features_in_ == chosen.n_features_in_
+    assert loaded.n_iter_ == chosen.n_iter_
+    assert loaded.candidates_ == chosen.candidates_
+    old, new = vars(chosen.report_).copy(), vars(loaded.report_).copy()
+    old_history, new_history = vars(old.pop("history")), vars(new.pop("history"))
+    assert new == old
+    assert new["race"]
+    for name, column in old_history.items():
+        assert same_bits(new_history[name], column), name
+    assert same_bits(
+        pickle.loads(pickle.dumps(loaded)).predict([[2.0, 1.0]]), loaded.predict([[2.0, 1.0]])
+    )
+
+
+def test_names(fitted, plane, tmp_path):
+    assert (input_names(fitted), target_name(fitted)) == (["x1", "x2"], "y")
+    X, y = plane
+    frame = pd.DataFrame(X, columns=["p", "T"])
+    model = pk.MLPRegressor(hidden_layer_sizes=(3,), input_map="linear", max_iter=3).fit(frame, y)
+    model.target_name_ = "h, ü"
+    pk.save(model, tmp_path / "m.pkit")
+    loaded = pk.load(tmp_path / "m.pkit")
+    assert (input_names(loaded), target_name(loaded)) == (["p", "T"], "h, ü")
+    assert list(loaded.feature_names_in_) == ["p", "T"]
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame.rename(columns={"p": "q"}))
+
+
+def test_two_outputs_and_awkward_parameters(plane, tmp_path):
+    X, y = plane
+    model = pk.MLPRegressor(
+        hidden_layer_sizes=np.array([3, 4]),
+        activation=["sin", "tanh"],
+        input_map="log",
+        max_iter=np.int64(3),
+        random_state=np.random.RandomState(1),
+    ).fit(X, np.column_stack([y, y**2]))
+    pk.save(model, tmp_path / "m.pkit")
+    loaded = pk.load(tmp_path / "m.pkit")
+    assert same_bits(loaded.predict(X), model.predict(X))
+    assert loaded.hidden_layer_sizes == (3, 4)
+    assert loaded.activation == ["sin", "tanh"]
+    assert loaded.random_state is None  # a generator has no JSON
+    loaded.fit(X, y)
+
+
+def test_saves_fitted_models_only(tmp_path):
+    with pytest.raises(TypeError, match="got int"):
+        pk.save(3, tmp_path / "m.pkit")
+    with pytest.raises(ValueError, match="not fitted"):
+        pk.save(pk.MLPRegressor(), tmp_path / "m.pkit")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_file_is_a_plain_archive(saved, fitted):
+    with zipfile.ZipFile(saved) as archive:
+        header = json.loads(archive.read("header.json"))
+    assert header["format_version"] == 1
+    assert header["sizes"] == [4, 8, 1]
+    with np.load(saved, allow_pickle=False) as arrays:
+        assert same_bits(arrays["theta"], fitted.theta_)
+
+
+def test_not_a_model(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("p,T\n1,2\n")
+    with pytest.raises(ValueError, match=r"notes\.txt: not a precisekit model \(not a ZIP"):
+        pk.load(path)
+    np.savez(tmp_path / "a.npz", theta=np.zeros(3))
+    with pytest.raises(ValueError, match=r"a\.npz: not a precisekit model \(no header\.json"):
+        pk.load(tmp_path / "a.npz")
+    with pytest.raises(FileNotFoundError):
+        pk.load(tmp_path / "none.pkit")
+
+
+def test_cut_short_anywhere(saved):
+    data = saved.read_bytes()
+    for size in np.linspace(0, len(data) - 1, 40).astype(int):
+        saved.write_bytes(data[:size])
+        with pytest.raises(ValueError, match=r"model\.pkit: "):
+            pk.load(saved)
+    saved.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match="cut short"):
+        pk.load(saved)
+
+
+def test_a_flipped_bit_never_gives_another_model(saved, fitted, plane):
+    data = saved.read_bytes()
+    expected = fitted.predict(plane[0])
+    refused = 0
+    for position in np.random.default_rng(0).integers(len(data), size=200):
+        damaged = bytearray(data)
+        damaged[position] ^= 1 << (position % 8)
+        saved.write_bytes(damaged)
+        try:
+            model = pk.load(saved)
+        except ValueError as error:
+            assert "model.pkit" in str(error)
+            refused += 1
+        else:  # bits of the archive that mean nothing, such as times
+            assert same_bits(model.predict(plane[0]), expected)
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"format": "something"}, "not a precisekit model"),
+        ({"format_version": 2}, "format version 2, but this precisekit reads up to 1"),
+        ({"format_version": "1"}, "format version '1'"),
+        ({"class": "SplineRegressor"}, "unknown model class 'SplineRegressor'"),
+        ({"sizes": [4, 9, 1]}, "theta has 49 elements, the network needs 55"),
+        ({"sizes": [4]}, "sizes"),
+        ({"sizes": None}, "damaged"),
+        ({"activations": ["cosh"]}, "activation"),
+        ({"input_map": "sqrt"}, "unknown input map 'sqrt'"),
+        ({"input_map": "linear"}, "the input map gives 2 features, the network takes 4"),
+        ({"input_names": ["a"]}, "1 names for 2 inputs"),
+        ({"parameters": {"hidden_layer_sizes": [8], "speed": 3}}, "speed"),
+        ({"report": {}}, "damaged"),
+    ],
+)
+def test_wrong_header(saved, tmp_path, header, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        pk.load(rewritten(saved, tmp_path / "other.pkit", header))
+    assert str(caught.value).startswith(str(tmp_path / "other.pkit"))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"theta": np.full(49, np.nan)}, r"theta\[0\] is not finite"),
+        ({"theta": np.zeros(49, np.float32)}, "theta must be a vector of float64"),
+        ({"theta": np.zeros((7, 7))}, "theta must be a vector"),
+        ({"theta": None}, "theta is missing"),
+        ({"lo": np.array([9.0, 9.0])}, "lo exceeds hi"),
+        ({"hi": np.ones(3)}, "hi has 3 elements"),
+        ({"log_columns": np.array([0, 2])}, "log_columns"),
+        ({"target_scale": np.ones(2)}, "target_scale has 2 elements"),
+        ({"history_seconds": None}, "history_seconds"),
+    ],
+)
+def test_wrong_arrays(saved, tmp_path, arrays, message):
+    with pytest.raises(ValueError, match=message):
+        pk.load(rewritten(saved, tmp_path / "other.pkit", **arrays))
+
+
+def test_pickled_objects_are_refused(saved, tmp_path):
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([print], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("more.npy", buffer.getvalue())
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        pk.load(saved)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_atomic_write_follows_links_and_umask(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_text("old")
+    before = os.umask(0o022)
+    try:
+        with atomic_write(tmp_path / "link") as file:
+            file.write(b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_missing_directory_is_named(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        pk.save(fitted, tmp_path / "no" / "m.pkit")
+    assert caught.value.filename == str(tmp_path / "no" / "m.pkit")
+
+
+def test_importing_io_is_light():
+    code = "import precisekit.io, sys; assert not {'sklearn', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text, name="t.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+EXPECTED = np.array([[1.0, 0.1], [-2.5, 3e-300]])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,0.1\n-2.5,3e-300\n",
+        "a, b\n1, 0.1\n-2.5, 3e-300",
+        '"a","b"\n1,0.1\n"-2.5",3e-300\n',
+        "a;b\n1;0.1\n-2.5;3e-300\n",
+        "a\tb\n1\t0.1\n-2.5\t3e-300\n",
+        "a b\n1   0.1\n  -2.5 3e-300\n",
+        "# made by hand\n\na,b\n# units\n1,0.1  # first\n\n-2.5,3e-300\n\n",
+        "a,b\r\n1,0.1\r\n-2.5,3e-300\r\n",
+        "\ufeffa,b\n1,0.1\n-2.5,3e-300\n",
+    ],
+)
+def test_csv_dialects(table, text):
+    t = read_table(table(text))
+    assert (t.names, t.named) == (["a", "b"], True)
+    assert same_bits(t.columns, EXPECTED)
+    assert same_bits(read_table(table(text), ["b"]).columns, EXPECTED[:, 1:].copy())
+
+
+@pytest.mark.parametrize("text", ["1,0.1\n-2.5,3e-300\n", "# x y\n1 0.1\n-2.5 3e-300\n"])
+def test_csv_without_header(table, text):
+    t = read_table(table(text))
+    assert (t.names, t.named) == (["x1", "x2"], False)
+    assert same_bits(t.columns, EXPECTED)
+
+
+def test_every_bit_of_a_csv(table):
+    values = np.frombuffer(np.random.default_rng(0).bytes(8 * 3000), dtype=np.float64)
+    values = values[np.isfinite(values)][:2000].reshape(-1, 4)
+    text = "a,b,c,d\n" + "\n".join(",".join(map(repr, row)) for row in values.tolist())
+    assert same_bits(read_table(table(text)).columns, values.copy())
+
+
+def test_columns_are_chosen_and_ordered(table):
+    path = table("name,a,b\nfirst,1,2\n,3,4\n")
+    t = read_table(path, ["b", "a"])
+    assert t.names == ["b", "a"]
+    assert t.columns.tolist() == [[2, 1], [4, 3]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3,x\n", r"t\.csv: line 3, column 'b': 'x' is not a number"),
+        ("# c\n\na,b\n1,2\n\n# c\n3,\n", "line 7, column 'b': the cell is empty"),
+        ("a,b\n,2\n", "line 2, column 'a': the cell is empty"),
+        ("a,b\n1,2\n3\n", "line 3: column 'b' is missing: 1 cells, not 2"),
+        ("a,b\n1,2\n3,4,5\n", "line 3: 3 cells, but the last column, 'b', is number 2"),
+        ("a b\n1 2\n3\n", "line 3: column 'b' is missing"),
+        ("a,b\r\n1,2\r\n3,nan\r\n", "line 3, column 'b': nan is not finite"),
+        ("a,b\n1,2\n-inf,4\n", "line 3, column 'a': -inf is not finite"),
+        ("a,b\n1,1e999\n", "line 2, column 'b': 1e999 is not finite"),
+        ("a;b\n1;2,5\n", "'2,5' is not a number .a decimal comma"),
+        ("a,b\n1,1_000\n", "'1_000' is not a number"),
+        ("1,x\n2,3\n", "line 1, column 'x2': 'x' is not a number"),
+        ("a,b,a\n1,2,3\n", "line 1: two columns are named 'a'"),
+        (",a\n0,1\n", "line 1: column 1 has no name"),
+        ("a,b\n", "no rows of numbers"),
+        ("", "no rows of numbers"),
+        (b"a,b\n\xff\xfe,1\n", "not a text table|UTF-8|utf-8"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_faulty_csv(table, text, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read_table(table(text))
+    assert "t.csv" in str(caught.value)
+
+
+def test_a_ragged_row_is_found_beside_chosen_columns(table):
+    with pytest.raises(ValueError, match="line 3: 3 cells"):
+        read_table(table("a,b\n1,2\n3,4,5\n"), ["a"])
+
+
+def test_unknown_column(table):
+    path = table("pressure,temperature\n1,2\n")
+    with pytest.raises(ValueError, match="no column 'presure'; did you mean 'pressure'") as caught:
+        read_table(path, ["presure"])
+    assert "columns: pressure, temperature" in str(caught.value)
+    with pytest.raises(ValueError, match=r"no column 'y' \(columns"):
+        read_table(path, ["y"])
+
+
+def test_numpy_files(tmp_path):
+    X, y = np.arange(6.0).reshape(3, 2), np.array([7, 8, 9])
+    np.savez(tmp_path / "t.npz", X=X, y=y)
+    t = read_table(tmp_path / "t.npz")
+    assert (t.names, t.named) == (["x1", "x2", "y"], True)
+    assert same_bits(t.columns, np.column_stack([X, y]))
+    np.save(tmp_path / "t.npy", X.astype(np.float32))
+    t = read_table(tmp_path / "t.npy")
+    assert (t.names, t.named) == (["x1", "x2"], False)
+    assert same_bits(t.columns, X)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": [1.0, 2.0], "b": [1.0]}, "column 'b' has 1 rows, 'a' has 2"),
+        ({"a": ["x", "y"]}, "column 'a' does not hold real numbers"),
+        ({"a": [1j]}, "column 'a' does not hold real numbers"),
+        ({"a": [1.0, np.nan]}, "column 'a', row 1: nan is not finite"),
+        ({"a": np.zeros((2, 2, 2))}, "array 'a' has 3 dimensions"),
+        ({"a": np.zeros(0)}, "no rows"),
+        ({"a": np.array([None])}, "Object arrays"),
+        ({}, "no arrays"),
+    ],
+)
+def test_faulty_npz(tmp_path, arrays, message):
+    np.savez(tmp_path / "t.npz", **arrays)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_table(tmp_path / "t.npz")
+    assert "t.npz" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "npy"])
+def test_damaged_numpy_files(tmp_path, suffix):
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "npz":
+        np.savez(path, X=np.zeros((99, 2)))
+    else:
+        np.save(path, np.zeros((99, 2)))
+    data = path.read_bytes()
+    for size in (0, 20, len(data) // 2):
+        path.write_bytes(data[:size])
+        with pytest.raises(ValueError, match=rf"t\.{suffix}"):
+            read_table(path)
+
+
+def test_npy_must_be_a_matrix(tmp_path):
+    np.save(tmp_path / "t.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="2 dimensions"):
+        read_table(tmp_path / "t.npy")
+
+
+def test_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pyarrow.table({"n": ["u", "v"], "a": [1, 2], "b": [0.1, None]}), path)
+    t = read_table(path, ["a"])
+    assert (t.names, t.named, t.columns.tolist()) == (["a"], True, [[1.0], [2.0]])
+    with pytest.raises(ValueError, match="column 'b', row 1: nan is not finite"):
+        read_table(path, ["b"])
+    with pytest.raises(ValueError, match="column 'n' does not hold real numbers"):
+        read_table(path)
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(ValueError, match=r"t\.parquet: not a Parquet file"):
+        read_table(path)
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r'pip install "precisekit\[parquet\]"'):
+        read_table(tmp_path / "t.parquet")
