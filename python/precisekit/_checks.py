@@ -44,11 +44,16 @@ def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
         raise ValueError(f"{name} must have {dims} dimensions, got shape {given.shape}")
     if array.size == 0:
         raise ValueError(f"{name} is empty: shape {array.shape}")
+    check_finite(array, name)
+    return array
+
+
+def check_finite(array: np.ndarray, name: str) -> None:
+    """Raise ValueError for NaN or infinity, naming the argument and the first bad index."""
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        where = index[0] if len(index) == 1 else index
-        raise ValueError(f"{name} must be finite, but {name}[{where}] is {array[index]}")
-    return array
+        where = ", ".join(map(str, index))
+        raise ValueError(f"{name} must not hold NaN or inf, but {name}[{where}] is {array[index]}")
 
 
 def positive_int(value, name: str, *, at_least: int = 1) -> int:

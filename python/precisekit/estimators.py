@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from . import training
-from ._checks import positive_int
+from ._checks import check_finite, positive_int
 from .input_map import KINDS
 from .network import MLP
 from .optimize import History, rounding_floor
@@ -158,6 +158,8 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         their relative RMSE reaches the target."""
         began = time.perf_counter()
         self._check_parameters()
+        _check_numbers_finite(X, "X")
+        _check_numbers_finite(y, "y")
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         weight = None
@@ -247,6 +249,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _checked(self, X) -> np.ndarray:
         check_is_fitted(self)
+        _check_numbers_finite(X, "X")
         return validate_data(self, X, dtype=np.float64, reset=False)
 
     def _predict(self, features: np.ndarray) -> np.ndarray:
@@ -270,6 +273,15 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         for i, width in enumerate(self.hidden_layer_sizes):
             positive_int(width, f"hidden_layer_sizes[{i}]")
+
+
+def _check_numbers_finite(value, name: str) -> None:
+    """scikit-learn refuses NaN too, but does not say where; what is no number it tells itself."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return
+    check_finite(array, name)
 
 
 def root_mean_square(columns: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:

@@ -21,6 +21,9 @@ _GAP = 2.0
 # A warm start on more samples wants more damping than the last stage ended with.
 _DAMPING_AFTER_GROWTH = 10.0
 
+# The Jacobian and the Taylor series of all samples at once must fit in memory: 3.2 GB.
+_MOST_DOUBLES = 4e8
+
 # Fewer iterations than this misrank the input maps; more samples do not rank them better.
 _RACE_ITERATIONS = 40
 _RACE_SAMPLES_PER_PARAMETER = 2.0
@@ -173,9 +176,11 @@ class Run:
     def _grow(self, model: Model, data: Data) -> None:
         """Fit on ever larger leading parts of the data, at last on all of it.
 
+        (or on as many as fit in memory: hundreds of samples a parameter say all there is to say.)
         Early iterations on few samples cost little, and the test on the next block of samples
         keeps them from learning what does not generalise.
         """
+        data = data[: _most_samples(model.net, self.settings.order)]
         size = int(_SAMPLES_PER_PARAMETER * model.net.n_params / model.net.sizes[-1])
         while size < len(data) / _SAMPLES_PER_PARAMETER:
             unseen = data[size : 2 * size].objective(model.net)
@@ -211,7 +216,7 @@ class Run:
             if judge is not None and judge.judge(model, state.x):
                 return True
             error = state.relative_rmse
-            if unseen is not None and state.nit >= 3 and error < 0.1:
+            if unseen is not None and state.nit >= (3 if error < 0.1 else 10):
                 gap = unseen.relative_rmse(state.x) > _GAP * error
             return gap
 
@@ -261,6 +266,12 @@ class Run:
             ),
         )
         return model
+
+
+def _most_samples(net: MLP, order: int) -> int:
+    """How many samples a run of Taylor-LM can hold in memory."""
+    for_each = net.sizes[-1] * net.n_params + 3 * (order + 1) * sum(net.sizes[1:-1])
+    return int(_MOST_DOUBLES / for_each)
 
 
 def _start(kind: str, data: Data, make_net, seed: int) -> Model:
