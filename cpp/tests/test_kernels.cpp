@@ -49,9 +49,7 @@ TEST(kernels_activations_are_right_to_the_last_digits) {
   CHECK(worst_ulp(Activation::sin, -10.0, 10.0) <= 2.0L);
   CHECK(worst_ulp(Activation::sin, 2e5, 3e5) <= 2.0L);
   CHECK(worst_ulp(Activation::sigmoid, -30.0, 40.0) <= 4.0L);
-  // The condition number of the left tail is z^2: so many units does a rounded argument cost.
-  CHECK(worst_ulp(Activation::gelu, -1.0, 10.0) <= 4.0L);
-  CHECK(worst_ulp(Activation::gelu, -4.0, -1.0) <= 4.0L + 16.0L);
+  CHECK(worst_ulp(Activation::gelu, -10.0, 10.0) <= 4.0L);
   CHECK(worst_ulp(Activation::relu, -1.0, 1.0) == 0.0L);
   CHECK(worst_ulp(Activation::identity, -1.0, 1.0) == 0.0L);
 }
@@ -86,7 +84,9 @@ TEST(kernels_activations_at_the_edges) {
   CHECK(s[0] == 0.5 && s[2] == 1.0 && s[3] == 0.0 && std::isnan(s[4]));
   const double* r = run(Activation::relu);
   CHECK(r[0] == 0.0 && r[2] == inf && r[3] == 0.0 && std::isnan(r[4]));
-  CHECK(std::isnan(run(Activation::sin)[2]) && std::isnan(run(Activation::gelu)[4]));
+  CHECK(std::isnan(run(Activation::sin)[2]));
+  const double* g = run(Activation::gelu);
+  CHECK(g[0] == 0.0 && g[2] == inf && std::isnan(g[4]) && g[5] == 1e308 && g[6] == 0.0);
 }
 
 TEST(kernels_affine) {
