@@ -135,7 +135,7 @@ def test_networks_are_narrowed_for_few_samples():
         ({"y": np.zeros(39)}, "y must have 40 rows as X has, got 39"),
         ({"y": np.ones(40)}, r"y is constant \(1\.0\)"),
         ({"X": np.full((40, 2), np.nan)}, "NaN"),
-        ({"y": np.full(40, np.inf)}, "infinity"),
+        ({"y": np.full(40, np.inf)}, r"y\[0\] is inf"),
     ],
 )
 def test_errors(arguments, message):

@@ -158,8 +158,8 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         their relative RMSE reaches the target."""
         began = time.perf_counter()
         self._check_parameters()
-        _check_numbers_finite(X, "X")
-        _check_numbers_finite(y, "y")
+        check_numbers(X, "X")
+        check_numbers(y, "y")
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         weight = None
@@ -249,7 +249,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _checked(self, X) -> np.ndarray:
         check_is_fitted(self)
-        _check_numbers_finite(X, "X")
+        check_numbers(X, "X")
         return validate_data(self, X, dtype=np.float64, reset=False)
 
     def _predict(self, features: np.ndarray) -> np.ndarray:
@@ -275,8 +275,11 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             positive_int(width, f"hidden_layer_sizes[{i}]")
 
 
-def _check_numbers_finite(value, name: str) -> None:
-    """scikit-learn refuses NaN too, but does not say where; what is no number it tells itself."""
+def check_numbers(value, name: str) -> None:
+    """Raise ValueError for NaN or infinity, saying where, which scikit-learn does not; of what
+    is no array of real numbers it tells itself."""
+    if value is None or np.iscomplexobj(value):
+        return
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
 
-from .estimators import MLPRegressor
+from .estimators import MLPRegressor, check_numbers
 
 _FEWEST_SAMPLES = 10
 _HELD_OUT_SHARE = 0.1
@@ -92,6 +92,8 @@ def fit(
         raise ValueError(f"X has {n} samples: fit needs {_FEWEST_SAMPLES} to hold some out")
     if len(y) != n:
         raise ValueError(f"y must have {n} rows as X has, got {len(y)}")
+    check_numbers(X, "X")
+    check_numbers(y, "y")
     rng = check_random_state(random_state)
     rows = rng.permutation(n)
     n_held = min(int(np.ceil(_HELD_OUT_SHARE * n)), _MOST_HELD_OUT)
