@@ -57,9 +57,12 @@ class ParameterJet {
   }
 
   // Adds the direction d of order k - 1 and computes c_k; sink(b, rows) receives the rows of c_k
-  // of block b. To be called with k = 2, 3, ... after start().
+  // of block b. To be called with k = 2, 3, ..., order after start().
+  // Throws std::invalid_argument for another k or a d of the wrong size.
   template <class Sink>
   void advance(int k, const Vector& d, Sink&& sink) {
+    if (k < 2 || k > order_) throw std::invalid_argument("k must be in 2 ... order");
+    net_.check_theta(d);
     directions_[k - 1] = d;
     for (Index l = 1; l < net_.n_layers(); ++l) pack_weights(k, l);
     parallel_for(samples_->count(), [&](Index b) {
@@ -196,7 +199,9 @@ class ParameterJet {
       case Activation::gelu: {  // u = Phi + z g, with Phi' = g z' and g' = -z g z'
         const double* zt = s.zt + q * s.stride;
         double* z = s.z + q * s.stride;
-        for (Index i = 0; i < s.stride; ++i) z[i] = zt[i] / q;
+        for (Index row = 0; row < rows * kernels::kStride; row += kernels::kStride) {
+          for (Index i = row; i < row + cols; ++i) z[i] = zt[i] / q;
+        }
         product(1, q, s.zt, s.slope, -1.0 / q, nullptr, s.density + q * s.stride);
         product(0, q, s.z, s.density, 1.0, nullptr, s.slope + q * s.stride);
         product(1, q, s.zt, s.density, 1.0 / q, s.slope + q * s.stride, u);

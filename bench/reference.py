@@ -1,0 +1,68 @@
+"""Seconds to the error at which another Taylor-LM ends, on one thread, in one run.
+
+``python -m bench.reference FILE.py [task ...]``; the file defines ``tlm(theta, sizes, X, y,
+tmax=seconds, order=order)``, which returns the parameters and a dict whose ``hist`` lists (seconds,
+relative RMSE, ...) for each iteration. Both start from the same parameters on the same points.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import numpy as np  # noqa: E402
+
+import precisekit as pk  # noqa: E402
+from bench.tasks import FOUNDATION  # noqa: E402
+from precisekit.estimators import root_mean_square  # noqa: E402
+from precisekit.input_map import InputMap  # noqa: E402
+from precisekit.training import Data, Run, Settings  # noqa: E402
+
+LIMIT = 150.0  # seconds for the other one
+ORDER = 12
+
+
+def load(path: str):
+    sys.path.insert(0, str(Path(path).parent))
+    spec = importlib.util.spec_from_file_location("reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.tlm
+
+
+def main(path: str, names: list[str]) -> None:
+    tlm = load(path)
+    pk.set_num_threads(1)
+    print(f"{'task':16} {'its error':>10} {'its s':>7} {'our s':>7} {'ratio':>6} {'our error':>10}")
+    for task in FOUNDATION:
+        if task.name not in (names or ("teacher 1-3-3-1", "cos 2x", "I.6.2a", "x*y", "I.6.2")):
+            continue
+        X, y, *_ = task.load(0)
+        input_map = InputMap.fit(X, "linear")
+        sizes = (X.shape[1], 20, 20, 1)
+        net = pk.MLP(sizes)
+        seed = 0
+        U, target = input_map(X), y / root_mean_square(y[:, None])
+        _, run = tlm(net.init(seed), sizes, U, target, tmax=LIMIT, order=ORDER)
+        times, errors = np.array([entry[:2] for entry in run["hist"]]).T
+        error = errors.min()
+        reached = times[errors <= error][0]
+
+        settings = Settings(order=16, maxiter=10_000, tol=float(error))
+        data = Data(X, target[:, None])
+        ours = Run(settings).train(data, lambda _, net=net: net, "linear", seed).result
+        seconds = ours.history.seconds[-1]
+        print(
+            f"{task.name:16} {error:10.2e} {reached:7.1f} {seconds:7.1f} {reached / seconds:6.2f} "
+            f"{ours.relative_rmse:10.2e}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
