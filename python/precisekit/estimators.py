@@ -278,13 +278,13 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 def check_numbers(value, name: str) -> None:
     """Raise ValueError for NaN or infinity, saying where, which scikit-learn does not; of what
     is no array of real numbers it tells itself."""
-    if value is None or np.iscomplexobj(value):
-        return
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        array = None if value is None or given.dtype.kind == "c" else given.astype(np.float64)
     except (TypeError, ValueError):
         return
-    check_finite(array, name)
+    if array is not None:
+        check_finite(array, name)
 
 
 def root_mean_square(columns: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
