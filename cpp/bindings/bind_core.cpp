@@ -58,6 +58,15 @@ py::tuple evaluate_activation(const std::string& name, const Array& z) {
   return py::make_tuple(a, d1, d2);
 }
 
+py::tuple symmetric_eigen(const Matrix& A) {
+  linalg::Eigensystem result;
+  {
+    const py::gil_scoped_release release;
+    result = linalg::symmetric_eigen(A);
+  }
+  return py::make_tuple(std::move(result.values), std::move(result.vectors));
+}
+
 }  // namespace
 
 void bind_core(py::module_& m) {
@@ -71,13 +80,7 @@ void bind_core(py::module_& m) {
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
   m.def("get_num_threads", [] { return ThreadPool::requested_threads().load(); });
   m.def("evaluate_activation", &evaluate_activation, py::arg("name"), py::arg("z"));
-  m.def(
-      "symmetric_eigen",
-      [](const Matrix& A) {
-        auto result = linalg::symmetric_eigen(A);
-        return py::make_tuple(std::move(result.values), std::move(result.vectors));
-      },
-      py::arg("A"), py::call_guard<py::gil_scoped_release>());
+  m.def("symmetric_eigen", &symmetric_eigen, py::arg("A"));
 }
 
 }  // namespace precisekit::bindings
