@@ -58,11 +58,11 @@ py::tuple evaluate_activation(const std::string& name, const Array& z) {
   return py::make_tuple(a, d1, d2);
 }
 
-py::tuple symmetric_eigen(const Matrix& A) {
+py::tuple symmetric_eigen(const RowMatrixRef& A) {
   linalg::Eigensystem result;
   {
     const py::gil_scoped_release release;
-    result = linalg::symmetric_eigen(A);
+    result = linalg::symmetric_eigen(A.transpose());  // row-major: its transpose copies in one go
   }
   return py::make_tuple(std::move(result.values), std::move(result.vectors));
 }

@@ -141,9 +141,8 @@ struct Eigensystem {
 // All eigenvalues and eigenvectors of a symmetric matrix (its lower triangle is read), by
 // divide and conquer (dsyevd). Throws std::runtime_error when the iteration does not converge.
 template <int = 0>
-Eigensystem symmetric_eigen(const Matrix& A) {
+Eigensystem symmetric_eigen(Matrix A) {
   if (A.rows() != A.cols()) throw std::invalid_argument("A must be square");
-  Eigensystem result{Vector(A.rows()), A};
   const auto dsyevd = routines().dsyevd;
   if (!dsyevd) {
     Eigen::SelfAdjointEigenSolver<Matrix> solver(A);
@@ -151,13 +150,14 @@ Eigensystem symmetric_eigen(const Matrix& A) {
     return {solver.eigenvalues(), solver.eigenvectors()};
   }
   const int n = int(A.rows()), query = -1;
+  Eigensystem result{Vector(n), std::move(A)};
   int info = 0, integer_size = 0;
   double size = 0;
   double* V = result.vectors.data();
   double* w = result.values.data();
   dsyevd("V", "L", &n, V, &n, w, &size, &query, &integer_size, &query, &info);
   const int work_size = int(size);
-  std::vector<double> work(work_size);
+  Buffer work(work_size);
   std::vector<int> integers(integer_size);
   dsyevd("V", "L", &n, V, &n, w, work.data(), &work_size, integers.data(), &integer_size, &info);
   if (info != 0) throw std::runtime_error("dsyevd: eigenvalues did not converge");
