@@ -9,7 +9,7 @@ namespace precisekit::kernels::PRECISEKIT_ISA {
 // Register tiles: kTileVecs vectors of samples times kTileRows units (forward), and
 // kGradRows x kGradCols pairs of units (gradient). They fill the registers of each set.
 constexpr int kTileVecs = kLanes == 8 ? 4 : 2;
-constexpr int kTileRows = kLanes == 8 ? 5 : (kLanes == 4 ? 6 : 4);
+constexpr int kTileRows = kLanes == 2 ? 4 : 5;
 constexpr int kGradRows = kLanes == 8 ? 4 : 3;
 constexpr int kGradCols = kLanes == 8 ? 5 : 4;
 
@@ -117,7 +117,7 @@ inline void gradient_rows(Index cols, Index first, Index last, Index n_a, const 
 
 inline void accumulate_gradient(Index cols, Index n_e, Index n_a, const double* E, const double* A,
                                 double* G, double* g) {
-  constexpr Index kPanel = 4 * kGradCols;  // rows of A that stay in the first-level cache
+  constexpr Index kPanel = 20;  // rows of A that stay in the first-level cache
   for (Index first = 0; first < n_a; first += kPanel) {
     const Index last = first + kPanel < n_a ? first + kPanel : n_a;
     Index j = 0;
