@@ -1,5 +1,6 @@
 """Tests of the command precisekit: what it prints, writes and refuses, and how Ctrl-C ends it."""
 
+import errno
 import os
 import pty
 import re
@@ -7,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from types import SimpleNamespace
 
@@ -230,8 +232,11 @@ def test_unwritable_places_are_told_before_the_fit(run, folder, no_fit, argument
 
 
 def test_a_directory_without_permission(run, folder, no_fit, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
-    refused(run("fit", "data.csv", "--target", "h", "--output", "m.pkit"), "no permission")
+    def refuse(dir):  # root may write anywhere
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    refused(run("fit", "data.csv", "--target", "h", "--output", "m.pkit"), "Permission denied")
 
 
 def test_missing_matplotlib_is_told_before_the_fit(run, folder, no_fit, monkeypatch):

@@ -10,11 +10,11 @@ from ._paths import get_cmake_dir, get_include
 
 def main() -> int | None:
     """``--includes`` prints compiler flags, ``--cmakedir`` the CMake directory."""
-    if sys.argv[1:] == ["--includes"]:
-        print("-I" + shlex.quote(get_include()))
-        return 0
-    if sys.argv[1:] == ["--cmakedir"]:
-        print(get_cmake_dir())
+    paths = {"--includes": lambda: "-I" + shlex.quote(get_include()), "--cmakedir": get_cmake_dir}
+    asked = sys.argv[1:]
+    if asked and all(option in paths for option in asked):
+        for option in asked:
+            print(paths[option]())
         return 0
     from .cli import main as command_line
 

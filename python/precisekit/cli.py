@@ -9,6 +9,7 @@ import os
 import platform
 import stat
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -368,8 +369,11 @@ def _check_writable(path: str, other_than: str | None = None) -> None:
         raise ValueError(f"{path}: there is no directory {folder}")
     if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"{path} is not a regular file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{path}: no permission to write in {folder}")
+    try:  # permissions alone do not tell: read-only and special file systems
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path}: cannot write in {folder}: {error.strerror}") from None
     if other_than and os.path.exists(path) and os.path.samefile(path, other_than):
         raise ValueError(f"{path} would overwrite the table that is read")
 

@@ -29,6 +29,7 @@ _RACE_ITERATIONS = 40
 _RACE_SAMPLES_PER_PARAMETER = 2.0
 _RACE_HELD_OUT = 2000
 _RACE_SHARE = 0.12  # of the time limit and of the iterations, for each map
+_RACE_FEWEST = 3  # iterations; where time allows no more the first map is kept
 _RACE_WON = 1e-14  # nothing to gain by trying another map
 
 # Iterations without a gain on the held-out samples after which a fit only learns their noise.
@@ -168,7 +169,8 @@ class Run:
             errors[kind] = judges.objective(model.net).relative_rmse(model.theta)
             if best is None or errors[kind] < errors[best.input_map.kind]:
                 best = self.model = model
-            if status in (_CALLBACK, _CTRL_C) or errors[kind] < _RACE_WON:
+            too_slow = status == _TIME_LIMIT and self.results[-1].nit < _RACE_FEWEST
+            if status in (_CALLBACK, _CTRL_C) or errors[kind] < _RACE_WON or too_slow:
                 break
         best.race = errors
         return best
