@@ -75,7 +75,8 @@ inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index r
                    double* C, bool accumulate) {
   const AffineArguments p{n_in, W, row_stride, col_stride, bias, multiplier, A, C};
   if (accumulate) {
-    multiplier ? affine_tiles<true, true>(p, cols, n_out) : affine_tiles<true, false>(p, cols, n_out);
+    multiplier ? affine_tiles<true, true>(p, cols, n_out)
+               : affine_tiles<true, false>(p, cols, n_out);
   } else {
     multiplier ? affine_tiles<false, true>(p, cols, n_out)
                : affine_tiles<false, false>(p, cols, n_out);

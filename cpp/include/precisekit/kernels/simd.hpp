@@ -58,7 +58,8 @@ inline Vec sums_of_lanes(const Vec* v) {
   Vec pairs[2];
   for (int i = 0; i < 2; ++i) {
     const Vec a = v[2 * i], b = v[2 * i + 1];
-    pairs[i] = __builtin_shufflevector(a, b, 0, 4, 2, 6) + __builtin_shufflevector(a, b, 1, 5, 3, 7);
+    pairs[i] =
+        __builtin_shufflevector(a, b, 0, 4, 2, 6) + __builtin_shufflevector(a, b, 1, 5, 3, 7);
   }
   return __builtin_shufflevector(pairs[0], pairs[1], 0, 1, 4, 5) +
          __builtin_shufflevector(pairs[0], pairs[1], 2, 3, 6, 7);

@@ -70,8 +70,8 @@ class InputTangents {
     const double* d1 = forward_.first_derivative(l);
     for (Index q = 0; q < net_.n_inputs(); ++q) {
       multiply(cols, n, d1, first(q), nullptr, da_.data() + q * rows_);
-      if (order_ == 2) multiply(cols, n, forward_.second_derivative(l), first(q), nullptr,
-                                bend_.data());
+      if (order_ == 2)
+        multiply(cols, n, forward_.second_derivative(l), first(q), nullptr, bend_.data());
       for (Index p = 0; order_ == 2 && p <= q; ++p) {
         double* dda = dda_.data() + pair(p, q);
         multiply(cols, n, d1, second(p, q), nullptr, dda);

@@ -167,10 +167,9 @@ class HessianSum {
   // `first` on.
   void pull_back(Index l, const double* source, double* target, Index first = 0) const {
     const Layer& next = net_.layers()[l + 1];
-    kernels::active().affine(cols_, next.n_in - first, next.n_out, next.weights(theta_) + first, 1,
-                             next.n_in, nullptr,
-                             forward_.first_derivative(l) + first * kernels::kStride, source,
-                             target, false);
+    kernels::active().affine(
+        cols_, next.n_in - first, next.n_out, next.weights(theta_) + first, 1, next.n_in, nullptr,
+        forward_.first_derivative(l) + first * kernels::kStride, source, target, false);
   }
 
   // column_ = column k of C_mm.
@@ -271,9 +270,8 @@ class HessianSum {
     const bool from_diagonal = p == l + 1;
     for (Index i = 0; i < n_units(l); ++i) {
       const Index first = from_diagonal ? i : 0, count = from_diagonal ? 1 : layer.n_in;
-      const double* source = from_diagonal
-                                 ? forward_.first_derivative(l) + i * kernels::kStride
-                                 : rows_.data() + i * layer.n_in * kernels::kStride;
+      const double* source = from_diagonal ? forward_.first_derivative(l) + i * kernels::kStride
+                                           : rows_.data() + i * layer.n_in * kernels::kStride;
       kernels::active().affine(cols_, layer.n_out, count, layer.weights(theta_) + first, layer.n_in,
                                1, nullptr, forward_.first_derivative(p), source,
                                next_rows_.data() + i * layer.n_out * kernels::kStride, false);
