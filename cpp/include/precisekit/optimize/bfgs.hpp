@@ -174,6 +174,7 @@ class Bfgs {
   }
 
  private:
+  static constexpr int kRestarts = 5;     // from steepest descent, without 1 % gained
   static constexpr int kStallSteps = 50;  // so many without a gain: rounding is reached
 
   struct Point {
@@ -187,7 +188,7 @@ class Bfgs {
     // A first step of length one, unless H comes from the user.
     double previous_value =
         scale_first ? at.value + 0.5 * at.gradient.norm() : std::numeric_limits<double>::infinity();
-    double lowest = at.value, value_at_restart = 0.0;
+    double lowest = at.value, value_at_restart = at.value;
     bool steepest_descent = scale_first, small_step = false;
     int restarts = 0, steps_without_gain = 0;
     Point next = at;
@@ -209,10 +210,9 @@ class Bfgs {
         if (origin.slope < 0.0) found = search(at, p, origin, previous_value, lowest, next);
         if (found.step != Step::none) break;
         // A direction that leads nowhere may be the fault of H; steepest descent decides, unless
-        // it was tried and nothing has been gained since.
-        const bool gained =
-            restarts == 0 || value_at_restart - at.value > 0.01 * std::abs(value_at_restart);
-        if (steepest_descent || !gained) {
+        // it has been tried again and again without a gain.
+        if (value_at_restart - at.value > 0.01 * std::abs(value_at_restart)) restarts = 0;
+        if (steepest_descent || restarts == kRestarts) {
           return finite_seen_ ? BfgsStop::rounding : BfgsStop::not_finite;
         }
         H = InverseHessian(Matrix::Identity(p.size(), p.size()));
