@@ -57,3 +57,29 @@ def taylor_lm(
     damping: float,
     observe: Callable[[int, float, float, float, _Float64], bool],
 ) -> dict[str, Any]: ...
+
+class BfgsOptions:
+    def __init__(self) -> None: ...
+    gradient_tolerance: float
+    norm: float
+    step_tolerance: float
+    target: float
+    max_iterations: int
+    time_limit: float
+    c1: float
+    c2: float
+    self_scaling: bool
+    inverse_hessian: _Float64
+
+def bfgs_least_squares(
+    objective: LeastSquares,
+    theta0: _Float64,
+    options: BfgsOptions,
+    observe: Callable[[int, float, float, _Float64], bool],
+) -> dict[str, Any]: ...
+def bfgs_function(
+    fun: Callable[[_Float64], tuple[float, _Float64]],
+    x0: _Float64,
+    options: BfgsOptions,
+    observe: Callable[[int, float, float, _Float64], bool],
+) -> dict[str, Any]: ...

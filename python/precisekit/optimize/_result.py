@@ -1,0 +1,133 @@
+"""What all minimisers return, and the hooks through which they report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from ..objective import LeastSquares
+
+# Within this factor of what rounding the forward pass costs, there is nothing left to gain.
+_AT_THE_FLOOR = 4.0
+_FLOOR_SAMPLES = 2000
+
+# Status of these is the same for all methods.
+TIME_LIMIT = (4, "time limit")
+CALLBACK = (5, "stopped by the callback")
+CTRL_C = (6, "interrupted (Ctrl-C): the best parameters so far are returned")
+
+
+@dataclass
+class History:
+    """What a run passed through, one entry an iteration.
+
+    A column that has no meaning is NaN: `damping` but for Taylor-LM, `relative_rmse` of a function
+    that is not a `LeastSquares`.
+    """
+
+    iteration: np.ndarray
+    seconds: np.ndarray
+    fun: np.ndarray
+    relative_rmse: np.ndarray
+    damping: np.ndarray
+
+    @classmethod
+    def of(cls, records: list[tuple]) -> History:
+        """From one tuple an iteration."""
+        # there is no record at all of a start that is not finite
+        columns = zip(*records, strict=True) if records else [()] * len(fields(cls))
+        history = cls(*(np.array(column, dtype=np.float64) for column in columns))
+        history.iteration = history.iteration.astype(np.int64)
+        return history
+
+
+class Observer:
+    """Keeps the history of a run, prints it, and asks the user's callback whether to stop."""
+
+    def __init__(self, callback: Callable | None, verbose: int):
+        self.records: list[tuple] = []
+        self._callback = callback
+        self._verbose = verbose
+
+    def __call__(self, x, nit, seconds, fun, relative_rmse=np.nan, damping=np.nan) -> bool:
+        self.records.append((nit, seconds, fun, relative_rmse, damping))
+        if self._verbose and nit % self._verbose == 0:
+            error = f"fun {fun:.6e}"
+            if not np.isnan(relative_rmse):
+                error = f"relative RMSE {relative_rmse:.3e}"
+            if not np.isnan(damping):
+                error += f"  damping {damping:.1e}"
+            print(f"{nit:6d}  {seconds:8.2f} s  {error}", file=sys.stderr)
+        if self._callback is None:
+            return False
+        state = OptimizeResult(x=x, fun=fun, nit=nit, seconds=seconds)
+        if not np.isnan(relative_rmse):
+            state.relative_rmse = relative_rmse
+        if not np.isnan(damping):
+            state.damping = damping
+        try:
+            return bool(self._callback(state))
+        except StopIteration:
+            return True
+
+
+def rounding_floor(net, theta, X, y_norm: float | None = None) -> float:
+    """Relative RMSE that rounding in the forward pass alone causes at ``theta``.
+
+    The float64 outputs are compared with those of the same parameters in extended precision, on
+    at most 2,000 rows spread evenly over ``X``.
+
+    Parameters
+    ----------
+    net : MLP
+    theta : ndarray (P,)
+    X : ndarray (n, d)
+    y_norm : float, optional
+        Root mean square of the targets; that of the outputs by default.
+    """
+    rows = X[:: max(1, len(X) // _FLOOR_SAMPLES)][:_FLOOR_SAMPLES]
+    exact = net.forward_extended(theta, rows)
+    noise = float(np.sqrt(np.mean((net.forward(theta, rows) - exact) ** 2)))
+    scale = float(np.sqrt(np.mean(exact**2))) if y_norm is None else y_norm
+    return noise / scale if scale > 0 else float("inf")
+
+
+def stop_at_floor(
+    objective: LeastSquares, theta, reason: str, relative_rmse: float
+) -> tuple[str, float]:
+    """The reason of a stop, now that the rounding floor at ``theta`` is known, and that floor."""
+    if reason == "not_finite":
+        return reason, float("inf")
+    X = objective._arguments[1]
+    y_norm = objective.target_norm / np.sqrt(objective.n_residuals)
+    try:
+        floor = rounding_floor(objective.net, theta, X, y_norm)
+    except KeyboardInterrupt:  # must not cost the result
+        return "keyboard_interrupt", float("inf")
+    nothing_gained = reason in ("no_damping", "stalled", "rounding")
+    if nothing_gained and relative_rmse <= _AT_THE_FLOOR * floor:
+        reason = "rounding_floor"
+    return reason, floor
+
+
+def checked_least_squares(objective, theta0) -> np.ndarray:
+    """The start, checked; ValueError when the objective has no relative error."""
+    if not isinstance(objective, LeastSquares):
+        raise ValueError(f"objective must be a LeastSquares, got {type(objective).__name__}")
+    if objective.target_norm == 0:
+        raise ValueError("y is zero everywhere: the relative error has no meaning")
+    return objective.net._checked_theta(theta0)
+
+
+def checked_limits(tol: float, time_limit: float | None) -> float:
+    """The time limit in seconds, infinite for None."""
+    seconds = float("inf") if time_limit is None else float(time_limit)
+    if not seconds > 0:
+        raise ValueError(f"time_limit must be positive, got {time_limit}")
+    if not tol >= 0:
+        raise ValueError(f"tol must not be negative, got {tol}")
+    return seconds
