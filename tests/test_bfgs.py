@@ -19,23 +19,6 @@ METHODS = {"bfgs": bfgs, "ssbfgs": ssbfgs}
 START = np.array([-1.2, 1.0, -0.5, 2.0])
 
 
-@pytest.fixture
-def easy():
-    """exp(x) on [-1, 1] and a net for it."""
-    X = np.linspace(-1, 1, 200)[:, None]
-    net = pk.MLP([1, 8, 1])
-    return pk.LeastSquares(net, X, np.exp(X[:, 0])), net.init(0)
-
-
-@pytest.fixture
-def endless():
-    """Noise that no small net fits: always another iteration to do."""
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (4000, 3))
-    net = pk.MLP([3, 20, 20, 1])
-    return pk.LeastSquares(net, X, rng.standard_normal(4000)), net.init(0)
-
-
 # -- known minima ----------------------------------------------------------------------------------
 
 

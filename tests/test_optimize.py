@@ -13,24 +13,6 @@ import precisekit as pk
 from precisekit import _core
 from precisekit.optimize import rounding_floor
 
-
-@pytest.fixture
-def easy():
-    """exp(x) on [-1, 1] and a net for it."""
-    X = np.linspace(-1, 1, 200)[:, None]
-    net = pk.MLP([1, 8, 1])
-    return pk.LeastSquares(net, X, np.exp(X[:, 0])), net.init(0)
-
-
-@pytest.fixture
-def endless():
-    """Noise that no small net fits: always another iteration to do, each of some length."""
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (4000, 3))
-    net = pk.MLP([3, 20, 20, 1])
-    return pk.LeastSquares(net, X, rng.standard_normal(4000)), net.init(0)
-
-
 # -- why it stops ----------------------------------------------------------------------------------
 
 

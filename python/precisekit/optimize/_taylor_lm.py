@@ -26,7 +26,7 @@ STATUS = {
     "tolerance": (0, "relative RMSE reached tol"),
     "rounding_floor": (0, "at the rounding floor"),
     "no_damping": (1, "no damping lowers the loss"),
-    "stalled": (2, "stalled: less than 2 % gained in 12 iterations"),
+    "stalled": (2, "stalled: less than 2 % gained in 20 trials"),
     "max_iterations": (3, "maxiter reached"),
     "time_limit": TIME_LIMIT,
     "interrupted": CALLBACK,
