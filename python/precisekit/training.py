@@ -12,7 +12,8 @@ from scipy.optimize import OptimizeResult
 from .input_map import InputMap
 from .network import MLP
 from .objective import LeastSquares
-from .optimize import _STATUS, History, minimize
+from .optimize import History, minimize
+from .optimize._result import CALLBACK, CTRL_C, TIME_LIMIT
 
 # A stage starts on this many samples per parameter. When the error on as many further samples
 # exceeds _GAP times the error on its own, it has learnt what they tell: the set is doubled.
@@ -35,7 +36,7 @@ _RACE_WON = 1e-14  # nothing to gain by trying another map
 # Iterations without a gain on the held-out samples after which a fit only learns their noise.
 _PATIENCE = 40
 
-_TIME_LIMIT, _CALLBACK, _CTRL_C = 4, 5, 6  # status of minimize()
+_TIME_LIMIT, _CALLBACK, _CTRL_C = TIME_LIMIT[0], CALLBACK[0], CTRL_C[0]  # status of minimize()
 
 
 @dataclass
@@ -254,7 +255,7 @@ class Run:
         objective = data.through(model.input_map).objective(model.net)
         status, reason = last.status, last.message
         if self.interrupted:
-            status, reason = _STATUS["keyboard_interrupt"]
+            status, reason = CTRL_C
         elif held_out is not None and held_out.message and status != _CTRL_C:
             reason = held_out.message
         model.result = OptimizeResult(
