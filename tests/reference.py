@@ -69,8 +69,15 @@ def _zero(n, v):
     return Dual2(np.zeros(n, LD), np.zeros((n, v), LD), np.zeros((n, v, v), LD))
 
 
+def describe(sizes, activations):
+    """A network as the name of a test: 2-3-1 tanh, or 2-3-1 tanh+sin+sin."""
+    names = (name if isinstance(name, str) else "+".join(name) for name in activations)
+    return "-".join(map(str, sizes)) + " " + " ".join(names)
+
+
 def network(sizes, activations, theta, X):
-    """Outputs of the network as a list of Dual2 in the variables (theta, x)."""
+    """Outputs of the network as a list of Dual2 in the variables (theta, x); ``activations`` has a
+    name for each hidden layer, or a list of names for its units."""
     theta, X = np.asarray(theta, LD), np.asarray(X, LD)
     n, d = X.shape
     v = theta.size + d
@@ -97,7 +104,8 @@ def network(sizes, activations, theta, X):
                 z.hess[:, weight, :] += a.grad
                 z.hess[:, :, weight] += a.grad
             if layer < len(sizes) - 2:
-                s, s1, s2 = ACTIVATIONS[activations[layer]](z.value)
+                names = activations[layer]
+                s, s1, s2 = ACTIVATIONS[names if isinstance(names, str) else names[i]](z.value)
                 z = Dual2(
                     s,
                     s1[:, None] * z.grad,

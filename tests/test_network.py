@@ -28,14 +28,12 @@ NETWORKS = [
     ([2, 3, 1, 3, 2], ["sigmoid", "tanh", "relu"]),
     ([2, 3, 2, 3, 2, 1], ["tanh", "identity", "sin", "sigmoid"]),
     ([1, 2, 3, 2, 2, 3, 3], ["gelu", "tanh", "sigmoid", "sin", "tanh"]),
+    ([2, 5, 4, 1], [["tanh", "tanh", "sin", "sin", "sin"], ["gelu", "relu", "gelu", "sigmoid"]]),
+    ([2, 4, 2, 3, 2], ["sin", ["identity", "tanh"], ["gelu"] * 2 + ["sin"]]),
 ]
 
 
-def describe(case):
-    return "-".join(map(str, case[0])) + " " + " ".join(case[1])
-
-
-@pytest.fixture(params=NETWORKS, ids=describe, scope="module")
+@pytest.fixture(params=NETWORKS, ids=lambda case: reference.describe(*case), scope="module")
 def case(request):
     """A network, parameters, 131 points (one block of samples and three) and the truth."""
     sizes, activations = request.param
@@ -112,6 +110,18 @@ def test_packing_is_layer_by_layer_weights_then_bias():
     np.testing.assert_array_equal(net.input_gradient(theta, X), [W2 @ W1] * 2)
 
 
+def test_layers():
+    net = pk.MLP([2, 3, 1])
+    theta = np.arange(13.0)
+    (W1, b1), (W2, b2) = net.layers(theta)
+    np.testing.assert_array_equal(W1, [[0, 1], [2, 3], [4, 5]])
+    np.testing.assert_array_equal(b1, [6, 7, 8])
+    np.testing.assert_array_equal(W2, [[9, 10, 11]])
+    np.testing.assert_array_equal(b2, [12])
+    with pytest.raises(ValueError, match="theta must have 13 elements, got 12"):
+        net.layers(theta[1:])
+
+
 @pytest.mark.parametrize("n", [1, 2, 31, 32, 127, 128, 129, 257])
 def test_each_sample_is_independent_of_its_block(n):
     rng = np.random.default_rng(n)
@@ -165,8 +175,18 @@ class TestAttributes:
         assert pk.MLP([1, 2, 1]).activation == ("tanh",)
         assert pk.MLP([4, 2]).activation == ()
 
-    def test_pickle(self):
-        net = pk.MLP([2, 3, 4, 1], ["sin", "sigmoid"])
+    def test_units_of_a_layer_may_differ(self):
+        mixed = ("tanh", "sin", "sin")
+        net = pk.MLP([1, 3, 2, 1], [list(mixed), ["gelu", "gelu"]])
+        assert net.activation == (mixed, "gelu")
+        assert repr(net) == "MLP([1, 3, 2, 1], activation=[1 * ['tanh'] + 2 * ['sin'], 'gelu'])"
+        again = eval(repr(net), {"MLP": pk.MLP})
+        assert again.activation == net.activation
+        assert pk.MLP([1, 3, 1], [mixed]).n_params == pk.MLP([1, 3, 1]).n_params
+
+    @pytest.mark.parametrize("activation", [["sin", "sigmoid"], [["sin", "tanh", "sin"], "gelu"]])
+    def test_pickle(self, activation):
+        net = pk.MLP([2, 3, 4, 1], activation)
         copy = pickle.loads(pickle.dumps(net))
         assert (copy.sizes, copy.activation) == (net.sizes, net.activation)
         theta, X = net.init(0), np.random.default_rng(0).normal(size=(7, 2))
@@ -214,6 +234,22 @@ class TestInit:
         assert np.any(net.init(4) != net.init(5))
         assert np.any(net.init() != net.init())
 
+    @pytest.mark.parametrize("scheme", ["xavier", "torch"])
+    def test_frequency_of_the_first_layer(self, scheme):
+        net = pk.MLP(self.SIZES, "sin")
+        matched, plain = (net.layers(net.init(5, scheme, f)) for f in (30.0, None))
+        W, b = matched[0]
+        self.assert_uniform(W.ravel(), 15.0)
+        self.assert_uniform(b, np.pi)
+        for layer, expected in zip(matched[1:], plain[1:], strict=True):
+            for part, same in zip(layer, expected, strict=True):
+                np.testing.assert_array_equal(part, same)
+
+    @pytest.mark.parametrize("frequency", [0, -1.0, np.inf, np.nan])
+    def test_frequency_out_of_range(self, frequency):
+        with pytest.raises(ValueError, match="frequency must be positive and finite, got"):
+            pk.MLP([1, 2, 1]).init(0, frequency=frequency)
+
     def test_unknown_scheme(self):
         with pytest.raises(ValueError, match="scheme must be 'xavier' or 'torch', got 'he'"):
             pk.MLP([1, 1]).init(0, "he")
@@ -241,6 +277,16 @@ class TestBadArchitecture:
         message = f"one function for each of the 2 hidden layers, got {len(names)}"
         with pytest.raises(ValueError, match=message):
             pk.MLP([1, 2, 2, 1], names)
+
+    def test_activations_of_units(self):
+        with pytest.raises(ValueError, match=r"activation\[1\] .*each of the 3 units, got 2"):
+            pk.MLP([1, 2, 3, 1], ["tanh", ["tanh", "sin"]])
+        with pytest.raises(ValueError, match=r"activation\[0\] .*each of the 2 units, got 0"):
+            pk.MLP([1, 2, 3, 1], [[], "tanh"])
+        with pytest.raises(ValueError, match=r"activation\[0\] must be one of .*, got 'cosh'"):
+            pk.MLP([1, 2, 1], [["tanh", "cosh"]])
+        with pytest.raises(ValueError, match=r"activation\[0\] must be one of .*, got 3"):
+            pk.MLP([1, 2, 1], [3])
 
     def test_whole_numbers_of_other_types_are_sizes(self):
         assert pk.MLP(np.array([2, 3, 1])).sizes == (2, 3, 1)
@@ -332,4 +378,5 @@ class TestArguments:
 
 def test_every_activation_is_listed_once():
     assert sorted(pk.network.ACTIVATIONS) == sorted(NAMES)
-    assert {name for _, names in NETWORKS for name in names} == set(NAMES)
+    layers = [names for _, layers in NETWORKS for names in layers]
+    assert {name for name in layers if isinstance(name, str)} == set(NAMES)

@@ -25,12 +25,13 @@ CASES = [
     ([2, 3, 1, 3, 2], ["sigmoid", "tanh", "relu"], 33, True),
     ([2, 3, 2, 3, 2, 1], ["tanh", "identity", "sin", "sigmoid"], 131, True),
     ([1, 2, 3, 2, 2, 3, 3], ["gelu", "tanh", "sigmoid", "sin", "tanh"], 65, False),
+    ([2, 5, 3, 2], [["tanh", "tanh", "sin", "sin", "sin"], ["relu", "gelu", "tanh"]], 131, True),
 ]
 
 
 def describe(case):
     sizes, activations, n, weighted = case
-    return f"{'-'.join(map(str, sizes))} {' '.join(activations)} n={n}{' weighted' * weighted}"
+    return f"{reference.describe(sizes, activations)} n={n}{' weighted' * weighted}"
 
 
 @pytest.fixture(params=CASES, ids=describe, scope="module")

@@ -9,16 +9,29 @@ namespace precisekit::bindings {
 
 namespace {
 
-Mlp make_mlp(const std::vector<Index>& sizes, const std::vector<std::string>& names) {
-  std::vector<Activation> activations;
-  for (const std::string& name : names) activations.push_back(activation_from_name(name));
+using Names = std::vector<std::string>;
+
+// names: for each hidden layer one, or one for each unit.
+Mlp make_mlp(const std::vector<Index>& sizes, const std::vector<Names>& names) {
+  std::vector<LayerActivation> activations;
+  for (const Names& layer : names) {
+    std::vector<Activation> units;
+    for (const std::string& name : layer) units.push_back(activation_from_name(name));
+    activations.emplace_back(std::move(units));
+  }
   return Mlp(sizes, activations);
 }
 
-std::vector<std::string> activation_names(const Mlp& net) {
-  std::vector<std::string> names;
+// One name where all units of a layer share it.
+std::vector<Names> activation_names(const Mlp& net) {
+  std::vector<Names> names;
   for (Index l = 0; l + 1 < net.n_layers(); ++l) {
-    names.push_back(activation_name(net.layers()[l].activation));
+    const auto& groups = net.layers()[l].groups;
+    Names& layer = names.emplace_back();
+    for (const UnitGroup& group : groups) {
+      layer.insert(layer.end(), groups.size() == 1 ? 1 : group.count,
+                   activation_name(group.activation));
+    }
   }
   return names;
 }

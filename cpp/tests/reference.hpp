@@ -110,7 +110,12 @@ inline std::vector<Series> reference_forward(const Mlp& net, const std::vector<S
         const Series term = multiply(theta[layer.offset + i * layer.n_in + k], a[k]);
         for (std::size_t n = 0; n < size; ++n) z[n] += term[n];
       }
-      next.push_back(compose(layer.activation, z));
+      next.push_back(z);
+    }
+    for (const UnitGroup& group : layer.groups) {
+      for (Index i = group.first; i < group.first + group.count; ++i) {
+        next[i] = compose(group.activation, next[i]);
+      }
     }
     a = next;
   }

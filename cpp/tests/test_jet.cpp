@@ -57,6 +57,13 @@ TEST(jet_of_other_shapes) {
   check_jet(Mlp({2, 3, 7, 4, 3}, {Activation::gelu, Activation::tanh, Activation::sin}), 300, 5);
 }
 
+TEST(jet_of_units_with_activations_of_their_own) {
+  const LayerActivation first({Activation::sin, Activation::gelu, Activation::gelu,
+                               Activation::tanh, Activation::identity, Activation::sigmoid});
+  const LayerActivation second({Activation::tanh, Activation::sin, Activation::sin});
+  check_jet(Mlp({2, 6, 3, 2}, {first, second}), 150, 8);
+}
+
 TEST(jet_refuses_what_does_not_fit) {
   const SampleBlocks samples(RowMatrix::Zero(3, 2));
   const Mlp relu({2, 3, 1}, {Activation::relu}), tanh({2, 3, 1}, {Activation::tanh});

@@ -47,6 +47,19 @@ TEST(network_forward_and_jacobian) {
   check_network(Mlp({4, 9, 3}, {Activation::tanh}), 128);
 }
 
+TEST(network_with_activations_by_unit) {
+  const std::vector<Activation> three{Activation::tanh, Activation::sin, Activation::sin};
+  const Mlp net({2, 3, 4, 1}, {LayerActivation(three), Activation::gelu});
+  check_network(net, 150);
+  const std::vector<UnitGroup>& groups = net.layers()[0].groups;
+  CHECK(groups.size() == 2 && groups[0].count == 1 && groups[1].first == 1 && groups[1].count == 2);
+  CHECK(net.layers()[1].groups.size() == 1 && net.layers()[2].groups.empty());
+  CHECK(net.layers()[0].has(Activation::sin) && !net.layers()[0].has(Activation::gelu));
+  CHECK(net.is_smooth() && !Mlp({1, 1, 1}, {Activation::relu}).is_smooth());
+  CHECK_THROWS(Mlp({2, 4, 1}, {LayerActivation(three)}), std::invalid_argument);
+  CHECK_THROWS(Mlp({2, 4, 1}, {LayerActivation(std::vector<Activation>{})}), std::invalid_argument);
+}
+
 TEST(network_of_no_samples) {
   const Mlp net({2, 3, 1}, {Activation::tanh});
   CHECK(forward(net, Vector::Zero(net.n_params()), RowMatrix(0, 2)).rows() == 0);

@@ -516,6 +516,7 @@ def _machine_facts() -> Iterator[tuple[str, object]]:
 
 def _model_facts(path: str) -> Iterator[tuple[str, object]]:
     from .io import input_names, load, target_name
+    from .network import activation_names
 
     model = load(path)
     report, box = model.report_, model.input_map_
@@ -523,7 +524,7 @@ def _model_facts(path: str) -> Iterator[tuple[str, object]]:
     for i, (name, lo, hi) in enumerate(zip(input_names(model), box.lo, box.hi, strict=True)):
         taken = "" if i not in box.log_columns else f" ({_LOGARITHM[box.kind]})"
         yield "" if i else "inputs", f"{name} from {lo:.6g} to {hi:.6g}{taken}"
-    yield "network", f"{report.network}, {', '.join(model.network_.activation) or 'linear'}"
+    yield "network", f"{report.network}, {activation_names(model.network_)}"
     yield "input map", box.kind
     yield "parameters", f"{report.n_params:,}"
     yield "samples", f"{report.n_samples:,}"

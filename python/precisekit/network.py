@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -23,9 +24,9 @@ class MLP:
     ----------
     sizes : sequence of int
         Number of inputs, units of each hidden layer, number of outputs.
-    activation : str or sequence of str
-        "tanh", "relu", "sin", "sigmoid", "gelu" or "identity"; a sequence sets one for each
-        hidden layer.
+    activation : str or sequence
+        "tanh", "relu", "sin", "sigmoid", "gelu" or "identity". A sequence has one item for each
+        hidden layer: a name, or a sequence of names, one for each unit.
 
     Raises
     ------
@@ -33,14 +34,18 @@ class MLP:
         For fewer than two sizes, a size below 1, an unknown activation or a wrong number of them.
     """
 
-    def __init__(self, sizes: Sequence[int], activation: str | Sequence[str] = "tanh"):
+    def __init__(self, sizes: Sequence[int], activation: str | Sequence = "tanh"):
         sizes = [positive_int(size, f"sizes[{i}]") for i, size in enumerate(sizes)]
         n_hidden = max(len(sizes) - 2, 0)
-        names = [activation] * n_hidden if isinstance(activation, str) else list(activation)
-        for name in [activation] if isinstance(activation, str) else names:
-            if name not in ACTIVATIONS:
-                raise ValueError(f"activation must be one of {ACTIVATIONS}, got {name!r}")
-        self._core = _core.Mlp(sizes, names)
+        if isinstance(activation, str):
+            _check_activation(activation, "activation")
+            activation = [activation] * n_hidden
+        layers = []
+        for i, names in enumerate(activation):
+            layers.append([names] if isinstance(names, str) or not np.iterable(names) else names)
+            for name in layers[-1]:
+                _check_activation(name, f"activation[{i}]")
+        self._core = _core.Mlp(sizes, layers)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -48,9 +53,11 @@ class MLP:
         return tuple(self._core.sizes)
 
     @property
-    def activation(self) -> tuple[str, ...]:
-        """Activation of each hidden layer."""
-        return tuple(self._core.activations)
+    def activation(self) -> tuple[str | tuple[str, ...], ...]:
+        """Activation of each hidden layer, or of each of its units where they differ."""
+        return tuple(
+            names[0] if len(names) == 1 else tuple(names) for names in self._core.activations
+        )
 
     @property
     def n_params(self) -> int:
@@ -58,12 +65,24 @@ class MLP:
         return self._core.n_params
 
     def __repr__(self) -> str:
-        return f"MLP({list(self.sizes)}, activation={list(self.activation)})"
+        layers = ", ".join(map(_shown, self.activation))
+        return f"MLP({list(self.sizes)}, activation=[{layers}])"
 
     def __reduce__(self):
         return MLP, (self.sizes, self.activation)
 
-    def init(self, seed=None, scheme: str = "xavier") -> np.ndarray:
+    def layers(self, theta) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The weights (fan_out, fan_in) and the bias (fan_out,) of each layer."""
+        theta = self._checked_theta(theta)
+        layers, start = [], 0
+        for fan_in, fan_out in pairwise(self.sizes):
+            middle = start + fan_out * fan_in
+            end = middle + fan_out
+            layers.append((theta[start:middle].reshape(fan_out, fan_in), theta[middle:end]))
+            start = end
+        return layers
+
+    def init(self, seed=None, scheme: str = "xavier", frequency: float | None = None) -> np.ndarray:
         """Random parameters.
 
         Parameters
@@ -75,6 +94,11 @@ class MLP:
             output weights a tenth, so that the first residual is about the target itself.
             "torch": the law of ``torch.nn.Linear``, weights and biases uniform on
             +-1 / sqrt(fan_in).
+        frequency : float, optional
+            Angular frequency of the target (`dominant_frequency`), for a first layer of "sin":
+            its weights are uniform on +-frequency / sqrt(n_inputs) and its biases on +-pi. (Wang
+            and Lai, 2024, have a factor kappa = 3 * zero crossings on normal weights, which gives
+            weights of the same size.)
 
         Returns
         -------
@@ -83,9 +107,11 @@ class MLP:
         rng = np.random.default_rng(seed)
         if scheme not in ("xavier", "torch"):
             raise ValueError(f"scheme must be 'xavier' or 'torch', got {scheme!r}")
+        if frequency is not None and not 0 < frequency < np.inf:
+            raise ValueError(f"frequency must be positive and finite, got {frequency!r}")
         parts = []
         last = len(self.sizes) - 2
-        for layer, (fan_in, fan_out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
+        for layer, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
             if scheme == "torch":
                 bound = bias_bound = 1.0 / np.sqrt(fan_in)
             elif layer == 0 and last > 0:
@@ -93,6 +119,8 @@ class MLP:
             else:
                 bound = np.sqrt(6.0 / (fan_in + fan_out)) * (0.1 if layer == last else 1.0)
                 bias_bound = 0.0 if layer == last else bound
+            if layer == 0 and frequency is not None:
+                bound, bias_bound = frequency / np.sqrt(fan_in), np.pi
             parts.append(rng.uniform(-bound, bound, fan_out * fan_in))
             parts.append(rng.uniform(-bias_bound, bias_bound, fan_out))
         return np.concatenate(parts)
@@ -171,3 +199,23 @@ class MLP:
         if X.shape[1] != self.sizes[0]:
             raise ValueError(f"X must have {self.sizes[0]} columns, got {X.shape[1]}")
         return X
+
+
+def activation_names(net: MLP) -> str:
+    """The activations of a network for people: each once, in order."""
+    names = []
+    for layer in net.activation:
+        names += [layer] if isinstance(layer, str) else layer
+    return ", ".join(dict.fromkeys(names)) or "linear"
+
+
+def _check_activation(name, argument: str) -> None:
+    if name not in ACTIVATIONS:
+        raise ValueError(f"{argument} must be one of {ACTIVATIONS}, got {name!r}")
+
+
+def _shown(activation: str | tuple[str, ...]) -> str:
+    """The activation of a layer as Python writes it, units that share one together."""
+    if isinstance(activation, str):
+        return repr(activation)
+    return " + ".join(f"{len(list(same))} * [{name!r}]" for name, same in groupby(activation))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .io import target_name
+from .network import activation_names
 
 
 @dataclass
@@ -77,11 +78,10 @@ def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
     fit = model.report_
     train_rmse, train_max = errors(model, X_train, y_train)
     test_rmse, test_max = errors(model, X_test, y_test)
-    activations = dict.fromkeys(model.network_.activation)  # in order, each once
     return SplitReport(
         target=target_name(model),
         network=fit.network,
-        activation=", ".join(activations) or "linear",
+        activation=activation_names(model.network_),
         input_map=fit.input_map,
         n_params=fit.n_params,
         n_train=len(X_train),

@@ -25,9 +25,8 @@ class ParameterJet {
     for (Index l = 0; l + 1 < net.n_layers(); ++l) {
       const Layer& layer = net.layers()[l];
       const Index series = (order + 1) * layer.n_out * kernels::kStride;
-      const bool gelu = layer.activation == Activation::gelu;
       series_offset_.push_back(size);
-      size += series * (gelu ? 6 : 3);
+      size += series * (layer.has(Activation::gelu) ? 6 : 3);
       widest_ = std::max(widest_, layer.n_out);
     }
     block_size_ = size;
@@ -50,8 +49,11 @@ class ParameterJet {
         kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta_.data()), layer.n_in, 1,
                       layer.bias(theta_.data()), nullptr, l == 0 ? samples_->block(b) : input(b, l),
                       s.a, false);
-        if (layer.activation == Activation::gelu) start_gelu(cols, layer.n_out, s);
-        kernel.activate(layer.activation, cols, layer.n_out, s.a, s.a, s.u, nullptr);
+        for (const UnitGroup& group : layer.groups) {
+          const Series units = s.from(group.first);
+          if (group.activation == Activation::gelu) start_gelu(cols, group.count, units);
+          kernel.activate(group.activation, cols, group.count, units.a, units.a, units.u, nullptr);
+        }
       }
     });
   }
@@ -80,6 +82,12 @@ class ParameterJet {
     double *a, *zt, *u;
     double *z, *density, *slope;  // z, g(z) and z g(z), with g the normal density
     Index stride;                 // between orders
+
+    // The series from unit `first` on.
+    Series from(Index first) const {
+      const Index skip = first * kernels::kStride;
+      return {a + skip, zt + skip, u + skip, z + skip, density + skip, slope + skip, stride};
+    }
   };
 
   Series series(Index b, Index l) {
@@ -151,7 +159,9 @@ class ParameterJet {
     for (Index l = 0; l + 1 < net_.n_layers(); ++l) {
       const Layer& layer = net_.layers()[l];
       const Series s = series(b, l);
-      next_u(layer.activation, k - 1, cols, layer.n_out, s);
+      for (const UnitGroup& group : layer.groups) {
+        next_u(group.activation, k - 1, cols, group.count, s.from(group.first));
+      }
       double* zt = s.zt + k * s.stride;
       if (l == 0) {
         std::fill_n(zt, s.stride, 0.0);
@@ -208,7 +218,7 @@ class ParameterJet {
         break;
       }
       case Activation::identity:
-      case Activation::relu: std::fill_n(u, s.stride, 0.0); break;
+      case Activation::relu: std::fill_n(u, rows * kernels::kStride, 0.0); break;
     }
   }
 

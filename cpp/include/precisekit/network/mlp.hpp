@@ -12,11 +12,31 @@
 
 namespace precisekit {
 
+// Neighbouring units of a layer that share their activation.
+struct UnitGroup {
+  Activation activation;
+  Index first, count;
+};
+
+// The activation of all units of a layer, or of each of them.
+struct LayerActivation {
+  LayerActivation(Activation all) : units{all} {}
+  explicit LayerActivation(std::vector<Activation> each) : units(std::move(each)) {}
+
+  std::vector<Activation> units;
+};
+
 struct Layer {
   Index n_in, n_out;
-  Index offset;           // of W (n_out x n_in, row-major) in theta; b follows it
-  Activation activation;  // identity for the last layer
+  Index offset;                   // of W (n_out x n_in, row-major) in theta; b follows it
+  std::vector<UnitGroup> groups;  // from the first unit to the last; none in the last layer
 
+  bool has(Activation activation) const {
+    for (const UnitGroup& group : groups) {
+      if (group.activation == activation) return true;
+    }
+    return false;
+  }
   Index bias_offset() const { return offset + n_out * n_in; }
   Index end() const { return offset + n_out * (n_in + 1); }
   const double* weights(const double* theta) const { return theta + offset; }
@@ -29,8 +49,9 @@ class Mlp {
  public:
   // sizes: inputs, hidden layers, outputs. activations: one for each hidden layer.
   // Throws std::invalid_argument for fewer than two sizes, a size below 1 or a wrong number of
-  // activations.
-  Mlp(const std::vector<Index>& sizes, const std::vector<Activation>& activations) : sizes_(sizes) {
+  // activations, of the layers or of a layer's units.
+  Mlp(const std::vector<Index>& sizes, const std::vector<LayerActivation>& activations)
+      : sizes_(sizes) {
     if (sizes.size() < 2) {
       throw std::invalid_argument("sizes must name at least the inputs and the outputs");
     }
@@ -48,8 +69,8 @@ class Mlp {
     Index offset = 0;
     for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
       const bool last = l + 2 == sizes.size();
-      layers_.push_back(
-          {sizes[l], sizes[l + 1], offset, last ? Activation::identity : activations[l]});
+      layers_.push_back({sizes[l], sizes[l + 1], offset, {}});
+      if (!last) layers_.back().groups = grouped(l, sizes[l + 1], activations[l].units);
       offset = layers_.back().end();
     }
   }
@@ -64,7 +85,7 @@ class Mlp {
   // Whether every activation has a Taylor series everywhere (relu has none at 0).
   bool is_smooth() const {
     for (const Layer& layer : layers_) {
-      if (layer.activation == Activation::relu) return false;
+      if (layer.has(Activation::relu)) return false;
     }
     return true;
   }
@@ -84,6 +105,24 @@ class Mlp {
   }
 
  private:
+  static std::vector<UnitGroup> grouped(std::size_t layer, Index width,
+                                        const std::vector<Activation>& units) {
+    if (units.size() == 1) return {{units[0], 0, width}};
+    if (Index(units.size()) != width) {
+      throw std::invalid_argument("activation[" + std::to_string(layer) +
+                                  "] must name one function for all or for each of the " +
+                                  std::to_string(width) + " units, got " +
+                                  std::to_string(units.size()));
+    }
+    std::vector<UnitGroup> groups;
+    for (Index i = 0; i < width; ++i) {
+      if (groups.empty() || groups.back().activation != units[i])
+        groups.push_back({units[i], i, 0});
+      ++groups.back().count;
+    }
+    return groups;
+  }
+
   std::vector<Index> sizes_;
   std::vector<Layer> layers_;
 };
@@ -144,8 +183,10 @@ class ForwardPass {
       const Layer& layer = net_->layers()[l];
       kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta), layer.n_in, 1,
                     layer.bias(theta), nullptr, input(l), a_[l], false);
-      if (l + 1 < net_->n_layers()) {
-        kernel.activate(layer.activation, cols, layer.n_out, a_[l], a_[l], d1_[l], d2_[l]);
+      for (const UnitGroup& group : layer.groups) {
+        const auto rows = [&](double* p) { return p ? p + group.first * kernels::kStride : p; };
+        double* a = rows(a_[l]);
+        kernel.activate(group.activation, cols, group.count, a, a, rows(d1_[l]), rows(d2_[l]));
       }
     }
   }
@@ -268,6 +309,19 @@ inline void jacobian(const Mlp& net, const VectorRef& theta, const RowMatrixRef&
   });
 }
 
+// sigma(z) in extended precision, by the C library.
+inline long double activate_extended(Activation sigma, long double z) {
+  switch (sigma) {
+    case Activation::tanh: return std::tanh(z);
+    case Activation::relu: return std::max(z, 0.0L);
+    case Activation::sin: return std::sin(z);
+    case Activation::sigmoid: return 1.0L / (1.0L + std::exp(-z));
+    case Activation::gelu: return z * 0.5L * std::erfc(-z * 0.70710678118654752440L);
+    case Activation::identity: break;
+  }
+  return z;
+}
+
 // f in extended precision (long double), with the activations of the C library: what the same
 // parameters give before rounding. Slow; used to measure the rounding floor.
 inline std::vector<long double> forward_extended(const Mlp& net, const VectorRef& theta,
@@ -284,15 +338,12 @@ inline std::vector<long double> forward_extended(const Mlp& net, const VectorRef
         const double* w = layer.weights(theta.data()) + i * layer.n_in;
         long double sum = layer.bias(theta.data())[i];
         for (Index k = 0; k < layer.n_in; ++k) sum += w[k] * a[k];
-        switch (layer.activation) {
-          case Activation::tanh: sum = std::tanh(sum); break;
-          case Activation::relu: sum = std::max(sum, 0.0L); break;
-          case Activation::sin: sum = std::sin(sum); break;
-          case Activation::sigmoid: sum = 1.0L / (1.0L + std::exp(-sum)); break;
-          case Activation::gelu: sum *= 0.5L * std::erfc(-sum * 0.70710678118654752440L); break;
-          case Activation::identity: break;
-        }
         z[i] = sum;
+      }
+      for (const UnitGroup& group : layer.groups) {
+        for (Index i = group.first; i < group.first + group.count; ++i) {
+          z[i] = activate_extended(group.activation, z[i]);
+        }
       }
       a.swap(z);
     }
