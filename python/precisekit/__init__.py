@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 # Imported at first use: scikit-learn, which most of these need, takes longer to import than all
 # else.
 _LAZY = {"MLPRegressor": "estimators", "fit": "selection", "load": "io", "save": "io"}
+_LAZY_MODULES = ("analysis",)
 
 __all__ = [
     "get_num_threads",
@@ -35,6 +36,7 @@ __all__ = [
     "optimize",
     "sample_box",
     *_LAZY,
+    *_LAZY_MODULES,
 ]
 
 
@@ -43,8 +45,10 @@ def __getattr__(name: str):
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
         globals()[name] = value
         return value
+    if name in _LAZY_MODULES:
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted(set(globals()) | set(_LAZY))
+    return sorted(set(globals()) | set(_LAZY) | set(_LAZY_MODULES))

@@ -24,6 +24,21 @@ def require_matplotlib() -> None:
         raise ImportError('plots need matplotlib: pip install "precisekit[plot]"') from None
 
 
+def new_figure(size: tuple[float, float], columns: int = 1):
+    """A figure apart from pyplot, and its axes: one, or an array of several side by side."""
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns)
+    for each in np.ravel(axes):
+        each.spines[["top", "right"]].set_visible(False)
+        each.tick_params(labelsize=9, colors=_GREY)
+    return figure, axes
+
+
 def plot_fit(model, X_test, y_test):
     """Predictions, residuals and convergence of a fit, side by side.
 
@@ -43,9 +58,6 @@ def plot_fit(model, X_test, y_test):
         Apart from pyplot; ``figure.savefig(path)`` writes it.
     """
     require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     from .estimators import root_mean_square
 
     y_test = np.asarray(y_test, dtype=np.float64)
@@ -57,21 +69,17 @@ def plot_fit(model, X_test, y_test):
     floor = relative_floor * float(root_mean_square(y_test))
     test_rmse, _ = errors(model, X_test, y_test)
 
-    figure = Figure(figsize=(13, 4.3), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure, (left, middle, right) = new_figure((13, 4.3), columns=3)
     figure.suptitle(
         f"{target_name(model)}: network {report.network}, input map {report.input_map}, "
         f"test relative RMSE {test_rmse:.1e}",
         fontsize=12,
     )
-    left, middle, right = figure.subplots(1, 3)
     rows = slice(None, None, max(1, -(-len(y_test) // _MOST_POINTS)))
     _plot_prediction(left, prediction[rows], y_test[rows], target_name(model))
     _plot_residuals(middle, (prediction - y_test)[rows] / floor, y_test[rows], target_name(model))
     _plot_convergence(right, report, relative_floor)
     for axes in (left, middle, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=9, colors=_GREY)
         axes.title.set_fontsize(11)
     return figure
 
