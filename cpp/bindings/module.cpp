@@ -1,10 +1,12 @@
 #include <pybind11/pybind11.h>
 
 namespace precisekit::bindings {
+void bind_chebyshev(pybind11::module_& m);
 void bind_core(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
 void bind_optimize(pybind11::module_& m);
+void bind_tricubic(pybind11::module_& m);
 }  // namespace precisekit::bindings
 
 PYBIND11_MODULE(_core, m) {
@@ -13,4 +15,6 @@ PYBIND11_MODULE(_core, m) {
   precisekit::bindings::bind_network(m);
   precisekit::bindings::bind_objective(m);
   precisekit::bindings::bind_optimize(m);
+  precisekit::bindings::bind_chebyshev(m);
+  precisekit::bindings::bind_tricubic(m);
 }

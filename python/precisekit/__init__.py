@@ -11,7 +11,7 @@ from ._core import get_num_threads, set_num_threads
 check_environment()
 _lapack.connect()
 
-from . import datasets, optimize
+from . import datasets, interpolate, optimize
 from ._paths import get_include
 from .datasets import sample_box
 from .network import MLP
@@ -32,6 +32,7 @@ __all__ = [
     "LeastSquares",
     "datasets",
     "get_include",
+    "interpolate",
     "minimize",
     "optimize",
     "sample_box",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "precisekit/kernels/activation.hpp"
+#include "precisekit/kernels/chebyshev.hpp"
 #include "precisekit/kernels/dense.hpp"
 #include "precisekit/kernels/series.hpp"
 
@@ -14,7 +15,9 @@ inline const Table& table() noexcept {
                                 pair_products,
                                 activate,
                                 series_product,
-                                series_correct};
+                                series_correct,
+                                chebyshev_basis,
+                                sum_of_products};
   return kTable;
 }
 

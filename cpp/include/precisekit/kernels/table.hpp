@@ -51,6 +51,15 @@ struct Table {
   // da = u0 dz;  a += da;  zk += k dz   (zk holds k times the coefficient of z).
   void (*series_correct)(Index cols, Index rows, int k, const double* dz, const double* u0,
                          double* zk, double* a, double* da);
+
+  // T_k(x) for the `kept` degrees k (ascending, at least one), in rows of descending degree, so that
+  // sums over them begin with what is small. `state` (two rows) goes on from one call to the next:
+  // `k` is the last degree that the call before kept, or 0 at first, when it is not read.
+  void (*chebyshev_basis)(Index cols, Index n_kept, const Index* kept, const double* x,
+                          double* state, Index k, double* T);
+
+  // out[s] = sum_r A_r[s] B_r[s].
+  void (*sum_of_products)(Index cols, Index rows, const double* A, const double* B, double* out);
 };
 
 }  // namespace kernels

@@ -1,0 +1,6 @@
+"""Interpolation: of functions in Chebyshev points, and of data on grids."""
+
+from ._chebyshev import ChebyshevInterpolator, from_function
+from ._tricubic import TricubicInterpolator
+
+__all__ = ["ChebyshevInterpolator", "TricubicInterpolator", "from_function"]
