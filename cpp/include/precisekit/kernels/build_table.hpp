@@ -4,6 +4,7 @@
 #include "precisekit/kernels/activation.hpp"
 #include "precisekit/kernels/chebyshev.hpp"
 #include "precisekit/kernels/dense.hpp"
+#include "precisekit/kernels/points.hpp"
 #include "precisekit/kernels/series.hpp"
 
 namespace precisekit::kernels::PRECISEKIT_ISA {
@@ -17,7 +18,9 @@ inline const Table& table() noexcept {
                                 series_product,
                                 series_correct,
                                 chebyshev_basis,
-                                sum_of_products};
+                                sum_of_products,
+                                lowest_point,
+                                first_on_sphere};
   return kTable;
 }
 

@@ -20,6 +20,45 @@ constexpr Index kBlock = 128;
 constexpr Index kStride = kBlock + 8;  // one cache line more, so that rows do not share cache sets
 constexpr Index kColumnMultiple = 32;
 
+// Points are stored in blocks of kPointBlock: d rows of coordinates and one of lifts (below), the
+// point index contiguous. Padding is NaN, which no scan ever chooses.
+constexpr Index kPointBlock = 64;
+
+// The least value so far, and the point that has it (-1: none).
+struct PointValue {
+  double value;
+  Index at;
+};
+
+// A sphere through `base` whose center moves along `direction`: with u = x - base, the power of a
+// point x at step s is u'(u - twice_center) - s alpha, alpha = u'direction. Sought: the point with
+// alpha > min_alpha whose power vanishes at the least s >= 0.
+//
+// Powers count as zero up to `slack`, a multiple of the diameter of the sphere, and all points whose
+// power is zero at the least step are a tie. (As in Harris' ratio test, the `bound` of that step comes
+// from the point that determines it best: a small alpha turns rounding into a large error of s.) A tie
+// is broken as if each point's squared norm were raised by an infinitesimal multiple of a number of
+// its own, its lift: base_lift + u'lift_slope interpolates the lifts of the points that the sphere
+// goes through, and the tied point with the least rate (lift above that, over alpha) wins.
+struct SphereSweep {
+  const double* base;
+  const double* twice_center;
+  const double* direction;
+  const double* lift_slope;
+  double base_lift;
+  double min_alpha;
+  double relative_slack;
+  const Index* members;  // the points that the sphere goes through, never met again
+  Index n_members;
+
+  // What is known so far.
+  Index at;                   // the point met first, -1 while there is none
+  double power, alpha, rate;  // its own
+  double step, bound, slack, diameter_squared;
+  bool tied;      // with a point that it won against
+  bool doubtful;  // such a winner turned out not to be met first: sweep again from this bound
+};
+
 struct Table {
   const char* isa;
 
@@ -60,6 +99,15 @@ struct Table {
 
   // out[s] = sum_r A_r[s] B_r[s].
   void (*sum_of_products)(Index cols, Index rows, const double* A, const double* B, double* out);
+
+  // The point with the least sum_k u_k (curvature u_k + slope_k), u = x - base, if that is less than
+  // lowest.value; `at` counts from the first block.
+  void (*lowest_point)(Index n_blocks, Index d, const double* blocks, const double* base,
+                       double curvature, const double* slope, PointValue& lowest);
+
+  // Goes on with a sweep (bound = infinity and slack = 0 at its start); `at` counts from first_point.
+  void (*first_on_sphere)(Index n_blocks, Index d, const double* blocks, Index first_point,
+                          SphereSweep& sweep);
 };
 
 }  // namespace kernels
