@@ -116,12 +116,12 @@ def test_lists_and_two_outputs(plane):
 
 
 def test_networks_are_narrowed_for_few_samples():
-    assert _narrowed((20, 20), (4000, 2), 4000) == (20, 20)
-    width = _narrowed((20, 20), (200, 2), 200)
+    assert _narrowed((20, 20), 2, 4000, 4000) == (20, 20)
+    width = _narrowed((20, 20), 2, 200, 200)
     assert 2 <= width[0] < 20
     n_params = 3 * width[0] + (width[0] + 1) * width[0] + width[0] + 1
     assert 2 * n_params <= 200
-    assert _narrowed((20, 20), (10, 2), 10) == (2, 2)
+    assert _narrowed((20, 20), 2, 10, 10) == (2, 2)
 
 
 @pytest.mark.parametrize(

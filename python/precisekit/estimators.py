@@ -16,6 +16,8 @@ from ._checks import check_finite, positive_int
 from .input_map import KINDS
 from .network import MLP
 from .optimize import History, rounding_floor
+from .posing import Posing
+from .symmetry import Symmetries
 
 
 @dataclass
@@ -34,6 +36,8 @@ class FitReport:
     seconds : float
     n_iter, n_params, n_samples : int
     network, input_map : str
+    structure : str
+        The symmetries that were found, such as "m F(x2 - x1, t/T)"; empty without any.
     race : dict
         Relative RMSE of each input map in the race between them; empty without a race.
     held_out_rmse : float or None
@@ -54,6 +58,7 @@ class FitReport:
     n_samples: int
     network: str
     input_map: str
+    structure: str = ""
     race: dict[str, float] = field(default_factory=dict)
     held_out_rmse: float | None = None
     interrupted: bool = False
@@ -82,6 +87,10 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     input_map : {"auto", "linear", "log", "both"}
         "linear": the bounding box onto [-1, 1]; "log": the logarithms of positive inputs;
         "both": one after the other. "auto" races them on held-out points.
+    find_symmetries : bool
+        Take variables out of the problem where the function is found to have exact symmetries:
+        differences of variables in place of both, powers of variables that units call for
+        (`precisekit.symmetry`). Kept only where it does better on samples not seen.
     time_limit : float, optional
         Seconds for the whole fit.
     random_state : int, RandomState or None
@@ -93,7 +102,10 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     report_ : FitReport
     network_ : MLP
     theta_ : ndarray (P,)
+    symmetries_ : Symmetries
+        ``str(model.symmetries_)`` tells them in words; none is the common case.
     input_map_ : InputMap
+        Of the variables that the symmetries leave.
     target_scale_ : ndarray (n_outputs,)
     n_features_in_ : int
     feature_names_in_ : ndarray of str, where X had them
@@ -110,6 +122,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         max_iter=10_000,
         tol=0.0,
         input_map="auto",
+        find_symmetries=True,
         time_limit=None,
         random_state=None,
         verbose=0,
@@ -122,6 +135,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.input_map = input_map
+        self.find_symmetries = find_symmetries
         self.time_limit = time_limit
         self.random_state = random_state
         self.verbose = verbose
@@ -152,10 +166,25 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight)
 
-    def _fit(self, X, y, sample_weight=None, *, callback=None, held_out=None, target=0.0):
-        """`fit` with ``callback(state)`` after each iteration (training.Settings), and with
-        held-out samples (X, y): the iterate that does best on them is kept, and the fit ends when
-        their relative RMSE reaches the target."""
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        callback=None,
+        held_out=None,
+        target=0.0,
+        choose_hidden=None,
+        symmetries=Symmetries(),  # noqa: B008
+    ):
+        """`fit` with more to say.
+
+        ``callback(state)`` is called after each iteration (training.Settings). With held-out
+        samples (X, y) the iterate that does best on them is kept, and the fit ends when their
+        relative RMSE reaches the target. ``choose_hidden(posing)`` gives the hidden layers, once
+        it is known how many variables are left. Symmetries given are known beforehand.
+        """
         began = time.perf_counter()
         self._check_parameters()
         check_numbers(X, "X")
@@ -194,15 +223,22 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             ),
             judge,
         )
-        hidden = [int(width) for width in self.hidden_layer_sizes]
+
+        def make_net(posing):
+            hidden = choose_hidden(posing) if choose_hidden else self.hidden_layer_sizes
+            return MLP([posing.n_features, *map(int, hidden), targets.shape[1]], self.activation)
+
         model = run.train(
             data,
-            lambda n_features: MLP([n_features, *hidden, targets.shape[1]], self.activation),
-            self.input_map,
+            make_net,
             seed,
+            input_map=self.input_map,
+            symmetries=symmetries,
+            find_symmetries=self.find_symmetries,
         )
-        self.network_, self.input_map_, self.theta_ = model.net, model.input_map, model.theta
-        self.target_scale_ = scale
+        self.network_, self.theta_ = model.net, model.theta
+        self.symmetries_, self.input_map_ = model.posing.symmetries, model.posing.input_map
+        self.target_scale_ = scale * model.posing.scale
         self._single_output = y.ndim == 1
         self.n_iter_ = model.result.nit
         if targets.size < model.net.n_params:
@@ -214,18 +250,19 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         if model.result.status == 6:
             warnings.warn(f"fit {model.result.message}", UserWarning, stacklevel=3)
-        features = self.input_map_(X)
+        features, factor = model.posing(X)
         self.report_ = FitReport(
             relative_rmse=model.result.relative_rmse,
-            max_error=float(np.max(np.abs(self._predict(features) - targets))),
-            rounding_floor=rounding_floor(model.net, model.theta, features, 1.0),
+            max_error=float(np.max(np.abs(self._predict(X) - targets))),
+            rounding_floor=rounding_floor(model.net, model.theta, features, 1.0, factor),
             stop_reason=model.result.message,
             seconds=time.perf_counter() - began,
             n_iter=model.result.nit,
             n_params=model.net.n_params,
             n_samples=len(X),
             network="-".join(map(str, model.net.sizes)),
-            input_map=model.input_map.kind,
+            input_map=model.posing.input_map.kind,
+            structure=self.symmetries_.structure(getattr(self, "feature_names_in_", None)),
             race=model.race,
             held_out_rmse=None if judge is None else judge.error,
             interrupted=model.result.status == 6,
@@ -235,26 +272,34 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def predict(self, X) -> np.ndarray:
         """Predictions at ``X`` (n, d): (n,), or (n, n_outputs) if fitted so."""
-        X = self._checked(X)
-        y = self._predict(self.input_map_(X))
+        y = self._predict(self._checked(X))
         return y[:, 0] if self._single_output else y
 
     def predict_gradient(self, X) -> np.ndarray:
         """Derivatives of the predictions with respect to ``X``: (n, d), or (n, n_outputs, d)."""
         X = self._checked(X)
-        gradient = self.network_.input_gradient(self.theta_, self.input_map_(X))
-        gradient = gradient.reshape(len(X), len(self.target_scale_), -1)
-        gradient = self.input_map_.pull_back(X, gradient * self.target_scale_[:, None])
+        features, _ = self._posing(X)
+        outputs = (len(X), len(self.target_scale_))
+        value = self.network_.forward(self.theta_, features).reshape(outputs)
+        gradient = self.network_.input_gradient(self.theta_, features).reshape(*outputs, -1)
+        gradient = self._posing.pull_back(X, value, gradient) * self.target_scale_[:, None]
         return gradient[:, 0] if self._single_output else gradient
+
+    @property
+    def _posing(self) -> Posing:
+        return Posing(self.symmetries_, self.input_map_)
 
     def _checked(self, X) -> np.ndarray:
         check_is_fitted(self)
         check_numbers(X, "X")
         return validate_data(self, X, dtype=np.float64, reset=False)
 
-    def _predict(self, features: np.ndarray) -> np.ndarray:
-        f = self.network_.forward(self.theta_, features)
-        return f.reshape(len(features), -1) * self.target_scale_
+    def _predict(self, X: np.ndarray) -> np.ndarray:
+        features, factor = self._posing(X)
+        f = self.network_.forward(self.theta_, features).reshape(len(X), -1)
+        return (
+            f * factor[:, None] * self.target_scale_ if self.symmetries_ else f * self.target_scale_
+        )
 
     def _check_parameters(self) -> None:
         if self.solver != "taylor-lm":

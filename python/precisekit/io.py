@@ -3,8 +3,8 @@
 A model file (``.pkit``) is a ZIP archive that NumPy, and any unzip, can open: no pickle, nothing
 is executed on loading. It holds
 
-- ``header.json``: format version, class, parameters, network, input map, names of the columns,
-  the figures of the fit report;
+- ``header.json``: format version, class, parameters, network, symmetries, input map, names of the
+  columns, the figures of the fit report;
 - ``theta.npy``, ``lo.npy``, ``hi.npy``, ``log_columns.npy``, ``target_scale.npy``: the model, as
   NumPy arrays, bit for bit;
 - ``history_*.npy``: one array for each column of the fit's history.
@@ -79,6 +79,7 @@ def save(model, path) -> None:
         "parameters": {name: _plain(value) for name, value in model.get_params().items()},
         "sizes": list(model.network_.sizes),
         "activations": list(model.network_.activation),
+        "symmetries": [_plain(asdict(r)) for r in model.symmetries_.relations],
         "input_map": model.input_map_.kind,
         "single_output": model._single_output,
         "input_names": getattr(model, "input_names_", None),
@@ -226,6 +227,7 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     from .input_map import KINDS, InputMap
     from .network import MLP
     from .optimize import History
+    from .symmetry import Relation, Symmetries
 
     if header["input_map"] not in KINDS:
         raise ValueError(f"unknown input map {header['input_map']!r}")
@@ -255,15 +257,21 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     model = MLPRegressor(**parameters)
     model.network_, model.input_map_, model.theta_ = network, input_map, theta
     model.target_scale_ = scale
-    model.n_features_in_ = lo.size
+    # a file written before there were symmetries has none
+    relations = [Relation.checked(**relation) for relation in header.get("symmetries", [])]
+    n_features = lo.size + len(relations)
+    if any(r.n_variables != n_features - k for k, r in enumerate(relations)):
+        raise ValueError(f"symmetries and input map do not fit {n_features} inputs")
+    model.symmetries_ = Symmetries(tuple(relations))
+    model.n_features_in_ = n_features
     model._single_output = bool(header["single_output"])
     for key, attribute in (("input_names", "input_names_"), ("target_name", "target_name_")):
         if header[key] is not None:
             setattr(model, attribute, header[key])
     if header["feature_names_in"] is not None:
         model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
-    if len(input_names(model)) != lo.size:
-        raise ValueError(f"{len(input_names(model))} names for {lo.size} inputs")
+    if len(input_names(model)) != n_features:
+        raise ValueError(f"{len(input_names(model))} names for {n_features} inputs")
     history = History(**{f.name: arrays[_HISTORY + f.name] for f in fields(History)})
     model.report_ = FitReport(**header["report"], history=history)
     model.n_iter_ = model.report_.n_iter

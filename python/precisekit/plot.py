@@ -154,11 +154,11 @@ def _plot_convergence(axes, report, floor: float) -> None:
     axes.set(title="Convergence", xlabel="seconds", ylabel="relative RMSE of samples in training")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=floor / 50)  # room for the words under the line
-    if len(report.race) > 1:
+    if report.race:
         axes.text(
             0.98,
             0.97,
-            f"starts over for each input map\nin the race: {', '.join(report.race)}",
+            f"starts over for each set of\nvariables and map in the race: {', '.join(report.race)}",
             transform=axes.transAxes,
             ha="right",
             va="top",

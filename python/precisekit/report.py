@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .io import target_name
+from .io import input_names, target_name
 from .network import activation_names
 
 
@@ -22,6 +22,7 @@ class SplitReport:
     network: str
     activation: str
     input_map: str
+    structure: str
     n_params: int
     n_train: int
     n_test: int
@@ -42,6 +43,7 @@ class SplitReport:
     def __str__(self) -> str:
         head = [
             ("network", f"{self.network}, {self.activation}"),
+            *([("structure", self.structure)] if self.structure else []),
             ("input map", self.input_map),
             ("parameters", f"{self.n_params:,}"),
             ("stopped", self.stop_reason),
@@ -83,6 +85,7 @@ def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
         network=fit.network,
         activation=activation_names(model.network_),
         input_map=fit.input_map,
+        structure=model.symmetries_.structure(input_names(model)),
         n_params=fit.n_params,
         n_train=len(X_train),
         n_test=len(X_test),

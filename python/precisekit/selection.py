@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
 
 from .estimators import MLPRegressor, check_numbers
+from .symmetry import Symmetries
 
 _FEWEST_SAMPLES = 10
 _HELD_OUT_SHARE = 0.1
@@ -87,7 +88,7 @@ def fit(
             raise ValueError(f"{name} must be positive, got {value!r}")
     if np.ndim(X) != 2:
         raise ValueError(f"X must have 2 dimensions, got shape {np.shape(X)}")
-    n, d = np.shape(X)
+    n = len(X)
     if n < _FEWEST_SAMPLES:
         raise ValueError(f"X has {n} samples: fit needs {_FEWEST_SAMPLES} to hold some out")
     if len(y) != n:
@@ -112,18 +113,32 @@ def fit(
         return stopped
 
     best, candidates = None, []
-    for hidden in _ARCHITECTURES_LOW if d <= 2 else _ARCHITECTURES_HIGH:
+    for low, high in zip(_ARCHITECTURES_LOW, _ARCHITECTURES_HIGH, strict=True):
+
+        def choose_hidden(posing, low=low, high=high):
+            hidden = low if posing.n_variables <= 2 else high
+            return _narrowed(hidden, posing.n_features, len(y), np.size(y))
+
         remaining = time_limit - (time.perf_counter() - began)
         if best is not None and remaining < _WORTH_ANOTHER * time_limit:
             break
         model = MLPRegressor(
-            hidden_layer_sizes=_narrowed(hidden, np.shape(X), np.size(y)),
             input_map="auto" if best is None else best.input_map_.kind,
+            find_symmetries=best is None,
             time_limit=remaining,
             random_state=rng.randint(2**31),
             verbose=verbose,
         )
-        model._fit(X, y, callback=observe if callback else None, held_out=held_out, target=target)
+        model._fit(
+            X,
+            y,
+            callback=observe if callback else None,
+            held_out=held_out,
+            target=target,
+            choose_hidden=choose_hidden,
+            symmetries=Symmetries() if best is None else best.symmetries_,
+        )
+        model.set_params(hidden_layer_sizes=model.network_.sizes[1:-1])
         report = model.report_
         candidates.append(
             Candidate(
@@ -145,12 +160,11 @@ def fit(
     return best
 
 
-def _narrowed(hidden: tuple[int, ...], shape: tuple[int, int], n_targets: int) -> tuple[int, ...]:
+def _narrowed(hidden: tuple[int, ...], n_features: int, n: int, n_targets: int) -> tuple[int, ...]:
     """``hidden``, or the widest layers of equal number that leave enough samples a parameter."""
-    n, d = shape
     n_outputs = n_targets // n
     for width in range(hidden[0], 1, -1):
-        sizes = (d, *[width] * len(hidden), n_outputs)
+        sizes = (n_features, *[width] * len(hidden), n_outputs)
         n_params = sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
         if n_params * _SAMPLES_PER_PARAMETER <= n_targets:
             break

@@ -1,4 +1,7 @@
-"""How an estimator trains its network: a race between input maps, then growing sets of samples."""
+"""How an estimator trains its network.
+
+A race between input maps, a search for exact symmetries, then growing sets of samples.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from .network import MLP
 from .objective import LeastSquares
 from .optimize import History, minimize
 from .optimize._result import CALLBACK, CTRL_C, TIME_LIMIT
+from .posing import Posing
+from .symmetry import Symmetries, find_symmetries
 
 # A stage starts on this many samples per parameter. When the error on as many further samples
 # exceeds _GAP times the error on its own, it has learnt what they tell: the set is doubled.
@@ -27,16 +32,27 @@ _MOST_DOUBLES = 4e8
 
 # Fewer iterations than this misrank the input maps; more samples do not rank them better.
 _RACE_ITERATIONS = 40
+_REDUCED_RACE_ITERATIONS = 120  # of few variables, where they cost little
 _RACE_SAMPLES_PER_PARAMETER = 2.0
 _RACE_HELD_OUT = 2000
 _RACE_SHARE = 0.12  # of the time limit and of the iterations, for each map
 _RACE_FEWEST = 3  # iterations; where time allows no more the first map is kept
 _RACE_WON = 1e-14  # nothing to gain by trying another map
 
+# Symmetries are sought at this many points, once the error is below the first number; below the
+# second they are tried before another input map is.
+_SYMMETRY_POINTS = 500
+_KNOWN, _WELL_KNOWN = 0.2, 5e-3
+_LOOK_AGAIN = 0.2  # when the error has fallen by this factor since the last search
+# What variables taken out leave reaches this in a race, or is compared with all variables.
+_BEYOND_DOUBT = 1e-6
+
 # Iterations without a gain on the held-out samples after which a fit only learns their noise.
 _PATIENCE = 40
 
-_TIME_LIMIT, _CALLBACK, _CTRL_C = TIME_LIMIT[0], CALLBACK[0], CTRL_C[0]  # status of minimize()
+# How a stage ends: a status of minimize(), of which these end the run, or one of two reasons more.
+_TIME_LIMIT, _CALLBACK, _CTRL_C = TIME_LIMIT[0], CALLBACK[0], CTRL_C[0]
+_OPEN_GAP, _LOOK = "gap", "look"
 
 
 @dataclass
@@ -54,8 +70,13 @@ class Data:
         weight = None if self.weight is None else self.weight[rows]
         return Data(self.X[rows], self.y[rows], weight)
 
-    def through(self, input_map: InputMap) -> Data:
-        return Data(input_map(self.X), self.y, self.weight)
+    def posed(self, posing: Posing) -> Data:
+        """What the network is to learn; weights keep the errors those of the function itself."""
+        features, factor = posing(self.X)
+        if not posing.symmetries:
+            return Data(features, self.y, self.weight)
+        weight = factor**2 if self.weight is None else self.weight * factor**2
+        return Data(features, self.y / factor[:, None], weight)
 
     def objective(self, net: MLP) -> LeastSquares:
         return LeastSquares(net, self.X, self.y, self.weight)
@@ -79,12 +100,14 @@ class Settings:
 
 @dataclass
 class Model:
-    """A network with its parameters, behind its input map."""
+    """A network with its parameters, and how the function is put to it."""
 
     net: MLP
-    input_map: InputMap
+    posing: Posing
     theta: np.ndarray
     damping: float = 1e-3
+    error: float = np.inf  # relative RMSE on samples that the network has not seen
+    looked_at: float = 1.0  # relative RMSE on its own samples when symmetries were last sought
     result: OptimizeResult | None = None
     race: dict[str, float] = field(default_factory=dict)  # error of each map on unseen samples
 
@@ -99,14 +122,15 @@ class HeldOut:
         self.best: Model | None = None
         self.message = ""
         self._milestone, self._iterations_since = np.inf, 0
-        self._objectives: dict[str, LeastSquares] = {}
+        self._posing: Posing | None = None
+        self._objective: LeastSquares | None = None
 
     def judge(self, model: Model, theta: np.ndarray) -> bool:
         """Takes an iterate into account; True when there is no use in going on."""
-        kind = model.input_map.kind
-        if kind not in self._objectives:
-            self._objectives[kind] = self.data.through(model.input_map).objective(model.net)
-        error = self._objectives[kind].relative_rmse(theta)
+        if self._posing is not model.posing:
+            self._posing = model.posing
+            self._objective = self.data.posed(model.posing).objective(model.net)
+        error = self._objective.relative_rmse(theta)
         self._iterations_since += 1
         if error < 0.9 * self._milestone:
             self._milestone, self._iterations_since = error, 0
@@ -132,67 +156,194 @@ class Run:
         self.model: Model | None = None  # what an interruption between two stages leaves
         self.interrupted = False
 
-    def train(self, data: Data, make_net: Callable[[int], MLP], input_map: str, seed: int) -> Model:
-        """Fit a network to ``data``, with the input map given or, for "auto", the winner of a
-        race; ``make_net(n_features)`` gives the architecture."""
-        kinds = InputMap.candidates(data.X) if input_map == "auto" else (input_map,)
+    def train(
+        self,
+        data: Data,
+        make_net: Callable[[Posing], MLP],
+        seed: int,
+        *,
+        input_map: str,
+        symmetries: Symmetries,
+        find_symmetries: bool,
+    ) -> Model:
+        """Fit a network to ``data``; ``make_net(posing)`` gives the architecture.
+
+        ``input_map`` is a kind or "auto", for a race. Variables that ``symmetries`` take out are
+        out from the start; with ``find_symmetries`` others are, where that is found to serve.
+        """
+        self._data, self._make_net, self._seed = data, make_net, seed
+        self._kinds = None if input_map == "auto" else (input_map,)
+        self._seeks = find_symmetries and data.X.shape[1] > 1
+        self._rejected: set[str] = {""}
+        self._outcome: int | str | None = None  # of the last stage
+        kind = self._candidates(symmetries(data.X)[0])[0]
+        self.model = self._start(Posing.fit(data.X, kind, symmetries))
+        # fewer samples than parameters say nothing of derivatives
+        self._seeks &= data.y.size >= self.model.net.n_params
         try:
-            if len(kinds) > 1:
-                self.model = self._race(kinds, data, make_net, seed)
-            else:
-                self.model = _start(kinds[0], data, make_net, seed)
-            if not self.results or self.results[-1].status not in (_CALLBACK, _CTRL_C):
-                self._grow(self.model, data.through(self.model.input_map))
+            self._pose(symmetries)
+            if not self.ended:
+                self._grow(self.model)
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
                 raise
             self.interrupted = True
         return self._summed_up(self.model, data)
 
-    def _race(self, kinds, data: Data, make_net, seed: int) -> Model:
+    @property
+    def ended(self) -> bool:
+        """Whether somebody wanted an end."""
+        return self._outcome in (_CALLBACK, _CTRL_C)
+
+    def _candidates(self, variables: np.ndarray) -> tuple[str, ...]:
+        return self._kinds or InputMap.candidates(variables)
+
+    def _pose(self, symmetries: Symmetries) -> None:
+        """Choose the variables and their map: self.model is a network that is begun on them."""
+        kinds = self._candidates(symmetries(self._data.X)[0])
+        if len(kinds) == 1 and not self._seeks:
+            return
+        models = [self._race(symmetries, kinds[:1])]
+        more = self._symmetries_of(models[0]) or self._symmetries_of_logarithm(symmetries)
+        if more and not self.ended:
+            models.append(self._without_symmetric_variables(self._race(symmetries + more)))
+            self._rejected.add(str(symmetries + more))
+        if kinds[1:] and not self.ended and min(m.error for m in models) > _BEYOND_DOUBT:
+            models.append(self._race(symmetries, kinds[1:]))
+            models[-1].race = models[0].race = models[0].race | models[-1].race
+        self._without_symmetric_variables(min(models, key=lambda model: model.error))
+
+    def _start(self, posing: Posing) -> Model:
+        net = self._make_net(posing)
+        return Model(net, posing, net.init(self._seed))
+
+    def _race(self, symmetries: Symmetries, kinds: tuple[str, ...] = ()) -> Model:
         """Short fits with each input map, judged on samples that they have not seen."""
-        best, errors = None, {}
-        settings = self.settings
-        for kind in kinds:
-            model = _start(kind, data, make_net, seed)
-            n_train = int(_RACE_SAMPLES_PER_PARAMETER * model.net.n_params)
-            n_train = min(n_train, max(1, int(0.8 * len(data))))
-            posed = data[: n_train + _RACE_HELD_OUT].through(model.input_map)
-            self.settings = replace(
-                settings,
-                maxiter=self._iterations()
-                + min(_RACE_ITERATIONS, int(np.ceil(_RACE_SHARE * settings.maxiter))),
-                deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
-            )
-            status = self._stage(model, posed[:n_train])
-            self.settings = settings
-            judges = posed[n_train:] if n_train < len(data) else posed
-            errors[kind] = judges.objective(model.net).relative_rmse(model.theta)
-            if best is None or errors[kind] < errors[best.input_map.kind]:
-                best = self.model = model
+        best, errors, data = None, {}, self._data
+        for kind in kinds or self._candidates(symmetries(data.X)[0]):
+            model = self._start(Posing.fit(data.X, kind, symmetries))
+            status = self._short_fit(model, data.posed(model.posing))
+            errors[kind] = model.error
+            if best is None or model.error < best.error:
+                best = model
+            if model.error < self.model.error:
+                self.model = model
             too_slow = status == _TIME_LIMIT and self.results[-1].nit < _RACE_FEWEST
-            if status in (_CALLBACK, _CTRL_C) or errors[kind] < _RACE_WON or too_slow:
+            if self.ended or model.error < _RACE_WON or too_slow:
+                break
+            if model.error < _WELL_KNOWN and self._symmetries_of(model):
                 break
         best.race = errors
         return best
 
-    def _grow(self, model: Model, data: Data) -> None:
+    def _short_fit(self, model: Model, data: Data, recorded: bool = True) -> int | str:
+        """Begin on a few samples; ``model.error`` becomes the relative RMSE on others."""
+        settings = self.settings
+        most = _REDUCED_RACE_ITERATIONS if model.posing.symmetries else _RACE_ITERATIONS
+        n_train = int(_RACE_SAMPLES_PER_PARAMETER * model.net.n_params)
+        n_train = min(n_train, max(1, int(0.8 * len(data))))
+        self.settings = replace(
+            settings,
+            maxiter=self._iterations() + min(most, int(np.ceil(_RACE_SHARE * settings.maxiter))),
+            deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
+        )
+        status = self._stage(model, data[:n_train], recorded=recorded)
+        model.looked_at = model.result.relative_rmse
+        self.settings = settings
+        judges = data[n_train : n_train + _RACE_HELD_OUT] if n_train < len(data) else data
+        model.error = judges.objective(model.net).relative_rmse(model.theta)
+        return status
+
+    def _symmetries_of_logarithm(self, symmetries: Symmetries) -> Symmetries:
+        """What a short fit of log |y| shows of symmetries, where y is nowhere zero.
+
+        It shows them best: powers become multiples, and no sample outweighs the others.
+        """
+        data = self._data
+        changes_sign = np.any(data.y.min(axis=0) * data.y.max(axis=0) <= 0)
+        if not self._seeks or self.ended or changes_sign:
+            return Symmetries()
+        variables, factor = symmetries(data.X)
+        logarithm = np.log(np.abs(data.y / factor[:, None]))
+        logarithm -= np.mean(logarithm, axis=0)
+        size = np.sqrt(np.mean(logarithm**2, axis=0))
+        if not np.all(size > 0):
+            return Symmetries()
+        kinds = self._candidates(variables)
+        probe = self._start(Posing.fit(data.X, "log" if "log" in kinds else kinds[0], symmetries))
+        features, _ = probe.posing(data.X)
+        self._short_fit(probe, Data(features, logarithm / size, data.weight), recorded=False)
+        if self.ended or not probe.error * np.max(size) < _WELL_KNOWN:
+            return Symmetries()
+        _, gradient, variables = self._derivatives(probe)
+        ones = np.ones(gradient.shape[:2])
+        return find_symmetries(
+            variables, ones, gradient * size[:, None], probe.error * np.max(size)
+        )
+
+    def _without_symmetric_variables(self, model: Model) -> Model:
+        """The model, or one of fewer variables that does better on unseen samples."""
+        while more := self._symmetries_of(model):
+            symmetries = model.posing.symmetries + more
+            reduced = self._race(symmetries)
+            if self.ended or not reduced.error < model.error:
+                self._rejected.add(str(symmetries))
+            else:
+                model = reduced
+        self.model = model
+        return model
+
+    def _symmetries_of(self, model: Model) -> Symmetries:
+        """What the model shows of symmetries that were not tried in vain."""
+        nothing = Symmetries()
+        if not self._seeks or self.ended or not model.error < _KNOWN:
+            return nothing
+        values, gradient, variables = self._derivatives(model)
+        found = find_symmetries(variables, values, gradient, model.error)
+        return nothing if str(model.posing.symmetries + found) in self._rejected else found
+
+    def _derivatives(self, model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The network as a function F of the variables left: F, dF, and where.
+
+        Half-way between two samples each time: derivatives are better inside than at the edges.
+        """
+        variables, _ = model.posing.symmetries(self._data.X[: 2 * _SYMMETRY_POINTS])
+        pairs = len(variables) // 2
+        variables = 0.5 * variables[:pairs] + 0.5 * variables[pairs : 2 * pairs]
+        features = model.posing.input_map(variables)
+        outputs = (len(variables), model.net.sizes[-1])
+        values = model.net.forward(model.theta, features).reshape(outputs)
+        gradient = model.net.input_gradient(model.theta, features).reshape(*outputs, -1)
+        return values, model.posing.input_map.pull_back(variables, gradient), variables
+
+    def _grow(self, model: Model) -> None:
         """Fit on ever larger leading parts of the data, at last on all of it.
 
         (or on as many as fit in memory: hundreds of samples a parameter say all there is to say.)
         Early iterations on few samples cost little, and the test on the next block of samples
         keeps them from learning what does not generalise.
         """
-        data = data[: _most_samples(model.net, self.settings.order)]
+        data = self._data.posed(model.posing)[: _most_samples(model.net, self.settings.order)]
         size = int(_SAMPLES_PER_PARAMETER * model.net.n_params / model.net.sizes[-1])
-        while size < len(data) / _SAMPLES_PER_PARAMETER:
-            unseen = data[size : 2 * size].objective(model.net)
-            status = self._stage(model, data[:size], unseen, self.held_out)
-            if status in (_TIME_LIMIT, _CALLBACK, _CTRL_C):
+        while True:
+            last = size >= len(data) / _SAMPLES_PER_PARAMETER
+            unseen = None if last else data[size : 2 * size].objective(model.net)
+            outcome = self._stage(model, data if last else data[:size], unseen, self.held_out, True)
+            if outcome in (_TIME_LIMIT, _CALLBACK, _CTRL_C):
+                return
+            if unseen is not None:
+                model.error = unseen.relative_rmse(model.theta)
+            else:
+                model.error = model.result.relative_rmse
+            if (reduced := self._without_symmetric_variables(model)) is not model:
+                self._grow(reduced)
+                return
+            if outcome == _LOOK:
+                continue
+            if last:
                 return
             model.damping = np.clip(model.damping * _DAMPING_AFTER_GROWTH, 1e-26, 1e-3)
             size *= 2
-        self._stage(model, data, judge=self.held_out)
 
     def _stage(
         self,
@@ -200,28 +351,35 @@ class Run:
         data: Data,
         unseen: LeastSquares | None = None,
         judge: HeldOut | None = None,
-    ) -> int | None:
-        """Continue ``model`` on ``data`` until it stops, opens a gap on ``unseen`` samples, or the
-        judge ends it.
+        looks: bool = False,
+        recorded: bool = True,
+    ) -> int | str:
+        """Continue ``model`` on ``data`` until it stops, opens a gap on ``unseen`` samples, the
+        judge ends it, or, with ``looks``, it is precise enough for another look at its symmetries.
 
-        Returns the status, None for a gap.
+        Returns the status of the minimiser, _OPEN_GAP or _LOOK.
         """
-        settings, gap = self.settings, False
+        settings, outcome = self.settings, None
+        looks = looks and self._seeks and model.posing.n_variables > 1
+        enough = _LOOK_AGAIN * model.looked_at if looks and model.looked_at > _BEYOND_DOUBT else 0.0
         iterations, seconds = self._iterations(), time.perf_counter() - self.began
 
         def callback(state):
-            nonlocal gap
+            nonlocal outcome
             if settings.callback is not None:
-                shown = OptimizeResult(state, net=model.net, input_map=model.input_map)
+                shown = OptimizeResult(state, net=model.net, input_map=model.posing.input_map)
                 shown.update(nit=state.nit + iterations, seconds=state.seconds + seconds)
                 if settings.callback(shown):
                     return True
             if judge is not None and judge.judge(model, state.x):
                 return True
             error = state.relative_rmse
-            if unseen is not None and state.nit >= (3 if error < 0.1 else 10):
-                gap = unseen.relative_rmse(state.x) > _GAP * error
-            return gap
+            enough_seen = state.nit >= (3 if error < 0.1 else 10)
+            if unseen is not None and enough_seen and unseen.relative_rmse(state.x) > _GAP * error:
+                outcome = _OPEN_GAP
+            elif error < enough:
+                outcome, model.looked_at = _LOOK, error
+            return outcome is not None
 
         result = minimize(
             data.objective(model.net),
@@ -236,10 +394,11 @@ class Run:
         )
         result.history.iteration += iterations
         result.history.seconds += seconds
-        self.results.append(result)
         model.theta, model.damping, model.result = result.x, result.damping, result
-        self.model = self.model or model
-        return None if gap else result.status
+        if recorded:
+            self.results.append(result)
+        self._outcome = result.status if outcome is None else outcome
+        return self._outcome
 
     def _iterations(self) -> int:
         return sum(result.nit for result in self.results)
@@ -252,7 +411,7 @@ class Run:
             if held_out.best is None:  # ended before the judge was asked
                 held_out.judge(model, model.theta)
             model = replace(held_out.best, race=model.race)
-        objective = data.through(model.input_map).objective(model.net)
+        objective = data.posed(model.posing).objective(model.net)
         status, reason = last.status, last.message
         if self.interrupted:
             status, reason = CTRL_C
@@ -275,9 +434,3 @@ def _most_samples(net: MLP, order: int) -> int:
     """How many samples a run of Taylor-LM can hold in memory."""
     for_each = net.sizes[-1] * net.n_params + 3 * (order + 1) * sum(net.sizes[1:-1])
     return int(_MOST_DOUBLES / for_each)
-
-
-def _start(kind: str, data: Data, make_net, seed: int) -> Model:
-    input_map = InputMap.fit(data.X, kind)
-    net = make_net(input_map.n_features)
-    return Model(net, input_map, net.init(seed))

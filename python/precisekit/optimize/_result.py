@@ -75,7 +75,7 @@ class Observer:
             return True
 
 
-def rounding_floor(net, theta, X, y_norm: float | None = None) -> float:
+def rounding_floor(net, theta, X, y_norm: float | None = None, factor=None) -> float:
     """Relative RMSE that rounding in the forward pass alone causes at ``theta``.
 
     The float64 outputs are compared with those of the same parameters in extended precision, on
@@ -88,10 +88,17 @@ def rounding_floor(net, theta, X, y_norm: float | None = None) -> float:
     X : ndarray (n, d)
     y_norm : float, optional
         Root mean square of the targets; that of the outputs by default.
+    factor : ndarray (n,), optional
+        What the outputs are multiplied with, sample by sample.
     """
-    rows = X[:: max(1, len(X) // _FLOOR_SAMPLES)][:_FLOOR_SAMPLES]
+    every = max(1, len(X) // _FLOOR_SAMPLES)
+    rows = X[::every][:_FLOOR_SAMPLES]
     exact = net.forward_extended(theta, rows)
-    noise = float(np.sqrt(np.mean((net.forward(theta, rows) - exact) ** 2)))
+    error = net.forward(theta, rows) - exact
+    if factor is not None:
+        at_rows = np.asarray(factor)[::every][:_FLOOR_SAMPLES].reshape(-1, *[1] * (exact.ndim - 1))
+        exact, error = exact * at_rows, error * at_rows
+    noise = float(np.sqrt(np.mean(error**2)))
     scale = float(np.sqrt(np.mean(exact**2))) if y_norm is None else y_norm
     return noise / scale if scale > 0 else float("inf")
 
@@ -102,10 +109,11 @@ def stop_at_floor(
     """The reason of a stop, now that the rounding floor at ``theta`` is known, and that floor."""
     if reason == "not_finite":
         return reason, float("inf")
-    X = objective._arguments[1]
+    _, X, _, weight = objective._arguments
     y_norm = objective.target_norm / np.sqrt(objective.n_residuals)
+    factor = None if weight is None else np.sqrt(weight / np.mean(weight))
     try:
-        floor = rounding_floor(objective.net, theta, X, y_norm)
+        floor = rounding_floor(objective.net, theta, X, y_norm, factor)
     except KeyboardInterrupt:  # must not cost the result
         return "keyboard_interrupt", float("inf")
     nothing_gained = reason in ("no_damping", "stalled", "rounding")
