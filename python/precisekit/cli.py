@@ -521,9 +521,15 @@ def _model_facts(path: str) -> Iterator[tuple[str, object]]:
     model = load(path)
     report, box = model.report_, model.input_map_
     yield "model", f"{type(model).__name__} of {target_name(model)}"
-    for i, (name, lo, hi) in enumerate(zip(input_names(model), box.lo, box.hi, strict=True)):
+    names = input_names(model)
+    if model.symmetries_:
+        yield "inputs", ", ".join(names)
+        yield "structure", model.symmetries_.structure(names)
+    variables = model.symmetries_.variables(names)
+    title = "variables" if model.symmetries_ else "inputs"
+    for i, (name, lo, hi) in enumerate(zip(variables, box.lo, box.hi, strict=True)):
         taken = "" if i not in box.log_columns else f" ({_LOGARITHM[box.kind]})"
-        yield "" if i else "inputs", f"{name} from {lo:.6g} to {hi:.6g}{taken}"
+        yield "" if i else title, f"{name} from {lo:.6g} to {hi:.6g}{taken}"
     yield "network", f"{report.network}, {activation_names(model.network_)}"
     yield "input map", box.kind
     yield "parameters", f"{report.n_params:,}"

@@ -142,12 +142,20 @@ class Symmetries:
         return self.structure(None)
 
     def structure(self, names) -> str:
-        """The structure in words, of inputs with these names."""
+        """The structure in words, of inputs with these names; empty without symmetries."""
         if not self.relations:
             return ""
-        d = len(self.relations[0].coefficients)
-        variables = [f"x{i + 1}" for i in range(d)] if names is None else [str(n) for n in names]
-        factors = []
+        if names is None:
+            names = [f"x{i + 1}" for i in range(self.relations[0].n_variables)]
+        factors, variables = self._words(names)
+        return " ".join([*factors, f"F({', '.join(variables)})"])
+
+    def variables(self, names) -> list[str]:
+        """The variables that are left in words, of inputs with these names."""
+        return self._words(names)[1]
+
+    def _words(self, names) -> tuple[list[str], list[str]]:
+        factors, variables = [], [str(name) for name in names]
         for relation in self.relations:
             pivot = variables.pop(relation.pivot)
             v = np.delete(relation.coefficients, relation.pivot)
@@ -155,7 +163,7 @@ class Symmetries:
                 factors.append(_power_text(pivot, relation.weight))
             join = _difference_text if relation.kind == "shift" else _quotient_text
             variables = [join(left, pivot, c) for left, c in zip(variables, v)]
-        return " ".join([*factors, f"F({', '.join(variables)})"])
+        return factors, variables
 
     def pull_back(self, X: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """Gradient with respect to X of the factor times a function F of the variables left.

@@ -9,8 +9,8 @@ import numpy as np
 
 from .._checks import finite_array
 from ..objective import LeastSquares
-from ..optimize import minimize, rounding_floor
-from ..optimize._result import _AT_THE_FLOOR
+from ..optimize import minimize
+from ..optimize._result import _AT_THE_FLOOR, floor_of
 
 # More samples a parameter than this say nothing new, and might not fit in memory.
 _SAMPLES_PER_PARAMETER = 50
@@ -129,7 +129,7 @@ def decompose_loss(
     used_train, best_train = train.relative_rmse(used), train.relative_rmse(theta)
     best_test = test.relative_rmse(theta)
     # Near the floor nothing tells what rounding spoils in training from what the network lacks.
-    rounding = _floor(test, theta)
+    rounding = floor_of(test, theta)
     architecture = max(on_both - rounding, 0.0)
     smallest = min(on_both, best_train)
     if smallest <= _AT_THE_FLOOR * rounding:
@@ -162,14 +162,9 @@ def _best(objective: LeastSquares, used, new, deadline: float) -> np.ndarray:
         limit = max(share * (deadline - time.perf_counter()), 1e-3)
         found.append(minimize(objective, start, time_limit=limit).x)
         best = min(found, key=objective.relative_rmse)
-        if objective.relative_rmse(best) <= _AT_THE_FLOOR * _floor(objective, best):
+        if objective.relative_rmse(best) <= _AT_THE_FLOOR * floor_of(objective, best):
             break
     return best
-
-
-def _floor(objective: LeastSquares, theta) -> float:
-    net, X, _, _ = objective._arguments
-    return rounding_floor(net, theta, X, objective.target_norm / np.sqrt(objective.n_residuals))
 
 
 def _objective(model, X, y, names: tuple[str, str], rng) -> LeastSquares:
@@ -189,12 +184,16 @@ def _objective(model, X, y, names: tuple[str, str], rng) -> LeastSquares:
     if len(X) > most:
         rows = rng.choice(len(X), most, replace=False)
         X, targets = X[rows], targets[rows]
-    return LeastSquares(model.network_, model.input_map_(X), targets / model.target_scale_)
+    features, factor = model._posing(X)
+    scale = factor[:, None] * model.target_scale_
+    weight = factor**2 if model.symmetries_ else None
+    return LeastSquares(model.network_, features, targets / scale, weight)
 
 
 def _together(a: LeastSquares, b: LeastSquares) -> LeastSquares:
-    (net, X, y, _), (_, X_b, y_b, _) = a._arguments, b._arguments
-    return LeastSquares(net, np.vstack([X, X_b]), np.vstack([y, y_b]))
+    (net, X, y, weight), (_, X_b, y_b, weight_b) = a._arguments, b._arguments
+    weight = None if weight is None else np.concatenate([weight, weight_b])
+    return LeastSquares(net, np.vstack([X, X_b]), np.vstack([y, y_b]), weight)
 
 
 def _advice(largest: str, train: LeastSquares, test: LeastSquares, used, best) -> str:

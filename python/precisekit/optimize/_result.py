@@ -103,17 +103,22 @@ def rounding_floor(net, theta, X, y_norm: float | None = None, factor=None) -> f
     return noise / scale if scale > 0 else float("inf")
 
 
+def floor_of(objective: LeastSquares, theta) -> float:
+    """`rounding_floor` of an objective, with its weights, relative to its targets."""
+    net, X, _, weight = objective._arguments
+    y_norm = objective.target_norm / np.sqrt(objective.n_residuals)
+    factor = None if weight is None else np.sqrt(weight / np.mean(weight))
+    return rounding_floor(net, theta, X, y_norm, factor)
+
+
 def stop_at_floor(
     objective: LeastSquares, theta, reason: str, relative_rmse: float
 ) -> tuple[str, float]:
     """The reason of a stop, now that the rounding floor at ``theta`` is known, and that floor."""
     if reason == "not_finite":
         return reason, float("inf")
-    _, X, _, weight = objective._arguments
-    y_norm = objective.target_norm / np.sqrt(objective.n_residuals)
-    factor = None if weight is None else np.sqrt(weight / np.mean(weight))
     try:
-        floor = rounding_floor(objective.net, theta, X, y_norm, factor)
+        floor = floor_of(objective, theta)
     except KeyboardInterrupt:  # must not cost the result
         return "keyboard_interrupt", float("inf")
     nothing_gained = reason in ("no_damping", "stalled", "rounding")
