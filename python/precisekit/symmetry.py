@@ -230,8 +230,8 @@ def _first_relation(kind, size, X, values, gradient, tolerance) -> Relation | No
     spread = sizes[:d] * (0.5 * np.ptp(X, axis=0) if kind == "shift" else 1.0)
     relevant = spread > tolerance / _DERIVATIVE_ERROR * spread.max()
     if kind == "shift" and size == 1:
-        irrelevant = np.flatnonzero(~relevant)
-        return _relation(kind, irrelevant[:1], np.ones(1), 0.0, X) if len(irrelevant) else None
+        irrelevant = np.flatnonzero(~relevant)[:1]
+        return _relation(kind, irrelevant, np.ones(len(irrelevant)), 0.0, X, values, gradient)
     best, best_left = None, 1.0
     for support in combinations(np.flatnonzero(relevant), size):
         among = [*support, d] if kind == "scaling" else list(support)
@@ -239,7 +239,7 @@ def _first_relation(kind, size, X, values, gradient, tolerance) -> Relation | No
         if vector is None or left >= best_left:
             continue
         weight = vector[size] if kind == "scaling" else 0.0
-        relation = _relation(kind, np.array(support), vector[:size], weight, X)
+        relation = _relation(kind, np.array(support), vector[:size], weight, X, values, gradient)
         if relation is not None:
             best, best_left = relation, left
     return best
@@ -273,14 +273,14 @@ def _nearest_fraction(x: float) -> float:
     return min(nearest)[1]
 
 
-def _relation(kind, support, v, weight, X) -> Relation | None:
+def _relation(kind, support, v, weight, X, values, gradient) -> Relation | None:
     """The relation with the best pivot that can be taken out, if there is one.
 
     Small whole coefficients are best, then shifts that leave positive variables, which have
-    logarithms.
+    logarithms, then what leaves the least steep function: F(x/y) or F(y/x).
     """
     lowest, highest = X.min(axis=0), X.max(axis=0)
-    best, best_cost = None, (np.inf, 0)
+    best, best_cost = None, (np.inf, 0, 0.0)
     for k, p in enumerate(support):
         if kind == "scaling" and not 0 < lowest[p] < highest[p]:
             continue
@@ -288,9 +288,12 @@ def _relation(kind, support, v, weight, X) -> Relation | None:
         coefficients[support] = v / v[k]
         relation = Relation(kind, int(p), coefficients, float(weight / v[k]))
         size = np.sum(np.abs(coefficients)) + np.sum(coefficients != np.round(coefficients))
-        not_positive = np.sum(np.any(relation.variables(X) <= 0, axis=0))
-        if (size, not_positive) < best_cost:
-            best, best_cost = relation, (size, not_positive)
+        rest, left, slope = _without_pivot(relation, X, values, gradient)
+        not_positive = np.sum(np.any(rest <= 0, axis=0))
+        steepness = np.sqrt(np.sum((slope * np.ptp(rest, axis=0)) ** 2) / np.sum(left**2))
+        cost = (size, not_positive, float(steepness))
+        if cost < best_cost:
+            best, best_cost = relation, cost
     return best
 
 

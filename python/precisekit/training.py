@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import OptimizeResult
+from scipy.spatial import cKDTree
 
 from .input_map import InputMap
 from .network import MLP
@@ -44,8 +45,11 @@ _RACE_WON = 1e-14  # nothing to gain by trying another map
 _SYMMETRY_POINTS = 500
 _KNOWN, _WELL_KNOWN = 0.2, 5e-3
 _LOOK_AGAIN = 0.2  # when the error has fallen by this factor since the last search
-# What variables taken out leave reaches this in a race, or is compared with all variables.
-_BEYOND_DOUBT = 1e-6
+_PRECISE = 1e-6  # a search at this error is the last one
+
+# The first layer starts with larger weights where the function is steeper than this, relative to
+# its own size, on inputs in [-1, 1]; judged by nearest neighbours among so many samples an input.
+_STEEP, _LARGEST_GAIN, _STEEPNESS_SAMPLES = 6.0, 5.0, 200
 
 # Iterations without a gain on the held-out samples after which a fit only learns their noise.
 _PATIENCE = 40
@@ -208,14 +212,21 @@ class Run:
         if more and not self.ended:
             models.append(self._without_symmetric_variables(self._race(symmetries + more)))
             self._rejected.add(str(symmetries + more))
-        if kinds[1:] and not self.ended and min(m.error for m in models) > _BEYOND_DOUBT:
+        serves = min(models, key=lambda model: model.error) is not models[0]
+        if kinds[1:] and not self.ended and not serves and models[0].error > _RACE_WON:
             models.append(self._race(symmetries, kinds[1:]))
             models[-1].race = models[0].race = models[0].race | models[-1].race
         self._without_symmetric_variables(min(models, key=lambda model: model.error))
 
-    def _start(self, posing: Posing) -> Model:
+    def _start(self, posing: Posing, data: Data | None = None) -> Model:
+        """A network that is not trained yet, for ``data`` or the samples as they are posed."""
         net = self._make_net(posing)
-        return Model(net, posing, net.init(self._seed))
+        theta = net.init(self._seed)
+        n_inputs, n_first = net.sizes[:2]
+        if len(net.sizes) > 2:
+            gain = _first_layer_gain(self._data.posed(posing) if data is None else data)
+            theta[: (n_inputs + 1) * n_first] *= gain
+        return Model(net, posing, theta)
 
     def _race(self, symmetries: Symmetries, kinds: tuple[str, ...] = ()) -> Model:
         """Short fits with each input map, judged on samples that they have not seen."""
@@ -270,9 +281,10 @@ class Run:
         if not np.all(size > 0):
             return Symmetries()
         kinds = self._candidates(variables)
-        probe = self._start(Posing.fit(data.X, "log" if "log" in kinds else kinds[0], symmetries))
-        features, _ = probe.posing(data.X)
-        self._short_fit(probe, Data(features, logarithm / size, data.weight), recorded=False)
+        posing = Posing.fit(data.X, "log" if "log" in kinds else kinds[0], symmetries)
+        posed = Data(posing(data.X)[0], logarithm / size, data.weight)
+        probe = self._start(posing, posed)
+        self._short_fit(probe, posed, recorded=False)
         if self.ended or not probe.error * np.max(size) < _WELL_KNOWN:
             return Symmetries()
         _, gradient, variables = self._derivatives(probe)
@@ -361,7 +373,7 @@ class Run:
         """
         settings, outcome = self.settings, None
         looks = looks and self._seeks and model.posing.n_variables > 1
-        enough = _LOOK_AGAIN * model.looked_at if looks and model.looked_at > _BEYOND_DOUBT else 0.0
+        enough = _LOOK_AGAIN * model.looked_at if looks and model.looked_at > _PRECISE else 0.0
         iterations, seconds = self._iterations(), time.perf_counter() - self.began
 
         def callback(state):
@@ -428,6 +440,21 @@ class Run:
             ),
         )
         return model
+
+
+def _first_layer_gain(data: Data) -> float:
+    """What a function that oscillates wants its first weights multiplied with."""
+    data = data[: _STEEPNESS_SAMPLES * data.X.shape[1]]
+    if len(data) < 3:
+        return 1.0
+    distance, neighbour = cKDTree(data.X).query(data.X, k=2)
+    apart = distance[:, 1] > 0
+    difference = data.y[neighbour[apart, 1]] - data.y[apart]
+    spread = np.std(data.y, axis=0)
+    if not apart.any() or not np.all(spread > 0):
+        return 1.0
+    slope = np.sqrt(np.mean((difference / spread / distance[apart, 1:]) ** 2))
+    return float(np.clip(slope / _STEEP, 1.0, _LARGEST_GAIN))
 
 
 def _most_samples(net: MLP, order: int) -> int:
