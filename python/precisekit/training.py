@@ -45,6 +45,7 @@ _RACE_WON = 1e-14  # nothing to gain by trying another map
 _SYMMETRY_POINTS = 500
 _KNOWN, _WELL_KNOWN = 0.2, 5e-3
 _LOOK_AGAIN = 0.2  # when the error has fallen by this factor since the last search
+_CLOSE = 3.0  # a ratio of errors that short fits leave undecided
 _PRECISE = 1e-6  # a search at this error is the last one
 
 # The first layer starts with larger weights where the function is steeper than this, relative to
@@ -212,7 +213,7 @@ class Run:
         if more and not self.ended:
             models.append(self._without_symmetric_variables(self._race(symmetries + more)))
             self._rejected.add(str(symmetries + more))
-        serves = min(models, key=lambda model: model.error) is not models[0]
+        serves = len(models) == 2 and self._serves(models[1], models[0])
         if kinds[1:] and not self.ended and not serves and models[0].error > _RACE_WON:
             models.append(self._race(symmetries, kinds[1:]))
             models[-1].race = models[0].race = models[0].race | models[-1].race
@@ -298,12 +299,18 @@ class Run:
         while more := self._symmetries_of(model):
             symmetries = model.posing.symmetries + more
             reduced = self._race(symmetries)
-            if self.ended or not reduced.error < model.error:
-                self._rejected.add(str(symmetries))
-            else:
+            if self._serves(reduced, model):
                 model = reduced
+            else:
+                self._rejected.add(str(symmetries))
         self.model = model
         return model
+
+    def _serves(self, reduced: Model, model: Model) -> bool:
+        """Whether fewer variables do better; where it is close, they are fitted on."""
+        if model.error <= reduced.error < _CLOSE * model.error and not self.ended:
+            self._short_fit(reduced, self._data.posed(reduced.posing))
+        return reduced.error < model.error
 
     def _symmetries_of(self, model: Model) -> Symmetries:
         """What the model shows of symmetries that were not tried in vain."""
