@@ -6,6 +6,7 @@ void bind_core(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
 void bind_optimize(pybind11::module_& m);
+void bind_spline(pybind11::module_& m);
 void bind_tricubic(pybind11::module_& m);
 }  // namespace precisekit::bindings
 
@@ -15,6 +16,7 @@ PYBIND11_MODULE(_core, m) {
   precisekit::bindings::bind_network(m);
   precisekit::bindings::bind_objective(m);
   precisekit::bindings::bind_optimize(m);
+  precisekit::bindings::bind_spline(m);
   precisekit::bindings::bind_chebyshev(m);
   precisekit::bindings::bind_tricubic(m);
 }

@@ -1,6 +1,12 @@
 """Interpolation: of functions in Chebyshev points, and of data on grids."""
 
 from ._chebyshev import ChebyshevInterpolator, from_function
+from ._spline import SplineInterpolator
 from ._tricubic import TricubicInterpolator
 
-__all__ = ["ChebyshevInterpolator", "TricubicInterpolator", "from_function"]
+__all__ = [
+    "ChebyshevInterpolator",
+    "SplineInterpolator",
+    "TricubicInterpolator",
+    "from_function",
+]

@@ -6,6 +6,7 @@
 #include "precisekit/kernels/dense.hpp"
 #include "precisekit/kernels/points.hpp"
 #include "precisekit/kernels/series.hpp"
+#include "precisekit/kernels/spline.hpp"
 
 namespace precisekit::kernels::PRECISEKIT_ISA {
 
@@ -20,7 +21,10 @@ inline const Table& table() noexcept {
                                 chebyshev_basis,
                                 sum_of_products,
                                 lowest_point,
-                                first_on_sphere};
+                                first_on_sphere,
+                                spline_locate,
+                                spline_polynomials,
+                                spline_tensor};
   return kTable;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace precisekit {
 
@@ -59,6 +60,38 @@ struct SphereSweep {
   bool doubtful;  // such a winner turned out not to be met first: sweep again from this bound
 };
 
+// Splines (kernels/spline.hpp).
+constexpr int kSplineLanes = 4;
+constexpr int kSplineMaxAxes = 6;
+constexpr int kSplineMaxDegree = 9;
+constexpr Index kSplineNear = 8192;  // doubles that the nearest caches hold: no need to prefetch
+
+// Vectors of kSplineLanes that hold degree + 1 numbers.
+constexpr int spline_quads(int degree) { return degree / kSplineLanes + 1; }
+
+// The pieces of one axis, breaks[0] < ... < breaks[n_pieces], and how to find them. With
+// p = (x - origin) * slope: on a nearly uniform axis floor(p) is the piece, or a neighbour of it;
+// else a point of bin floor(p) is in one of the pieces first_piece[bin] .. first_piece[bin + 1].
+struct SplineGrid {
+  const double* breaks;
+  Index n_pieces;
+  double origin, slope;
+  const std::int32_t* first_piece;  // null on a nearly uniform axis
+  Index n_bins;
+};
+
+// One axis of a tensor-product spline at the points of a block. The table holds for each piece and
+// each power of t the coefficients of its degree + 1 B-splines, padded to whole vectors.
+struct SplineBasis {
+  int degree;
+  int order;              // of the derivative
+  const double* factors;  // of the powers: j! / (j - order)!
+  const double* table;
+  Index stride;  // from one coefficient to the next along the axis
+  const std::int32_t* piece;
+  const double* t;
+};
+
 struct Table {
   const char* isa;
 
@@ -108,6 +141,22 @@ struct Table {
   // Goes on with a sweep (bound = infinity and slack = 0 at its start); `at` counts from first_point.
   void (*first_on_sphere)(Index n_blocks, Index d, const double* blocks, Index first_point,
                           SphereSweep& sweep);
+
+  // The piece of each of up to kBlock points x[s * stride], and its place there, t from -1/2 to 1/2;
+  // those outside are given the first or the last piece. Whether all points lie inside.
+  bool (*spline_locate)(const SplineGrid& grid, Index n, const double* x, Index stride,
+                        std::int32_t* piece, double* t);
+
+  // Derivative `order` with respect to t of the piecewise polynomial with coefficients
+  // table[(piece * (degree + 1) + power) * channels + channel].
+  void (*spline_polynomials)(Index n, int degree, int order, const double* factors, Index channels,
+                             const std::int32_t* piece, const double* t, const double* table,
+                             Index table_size, double* out);
+
+  // Sums of products of B-splines, with respect to t on each axis. Reads up to 3 coefficients past
+  // the last one.
+  void (*spline_tensor)(Index n, int n_axes, const SplineBasis* axes, Index channels,
+                        const double* coefficients, Index size, double* out);
 };
 
 }  // namespace kernels
