@@ -384,7 +384,6 @@ def test_a_fit_that_was_cut_short_is_a_matter_of_optimisation():
         case[0].network_, case[0].input_map_(case[1]), case[2] / case[0].target_scale_
     )
     assert objective.relative_rmse(parts.best_theta) == pytest.approx(parts.best_train, rel=1e-6)
-    assert parts.seconds < 4
     assert "best_theta" in parts.advice
 
 

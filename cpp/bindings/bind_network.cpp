@@ -22,6 +22,19 @@ Mlp make_mlp(const std::vector<Index>& sizes, const std::vector<Names>& names) {
   return Mlp(sizes, activations);
 }
 
+// hidden: the widths of each module; inputs: coordinates, then, from n_inputs on, earlier modules.
+Mlp make_graph(Index n_inputs, const std::vector<std::vector<Index>>& inputs,
+               const std::vector<std::vector<Index>>& hidden, const std::string& activation) {
+  if (inputs.size() != hidden.size()) {
+    throw std::invalid_argument("inputs and hidden must have one entry for each module");
+  }
+  std::vector<Module> modules;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    modules.push_back({inputs[i], hidden[i], activation_from_name(activation)});
+  }
+  return Mlp(n_inputs, modules);
+}
+
 // One name where all units of a layer share it.
 std::vector<Names> activation_names(const Mlp& net) {
   std::vector<Names> names;
@@ -84,10 +97,13 @@ void bind_network(py::module_& m) {
   using Release = py::call_guard<py::gil_scoped_release>;
   py::class_<Mlp>(m, "Mlp")
       .def(py::init(&make_mlp), py::arg("sizes"), py::arg("activations"))
+      .def_static("graph", &make_graph, py::arg("n_inputs"), py::arg("inputs"), py::arg("hidden"),
+                  py::arg("activation"))
       .def_property_readonly("sizes", &Mlp::sizes)
       .def_property_readonly("activations", &activation_names)
       .def_property_readonly("n_params", &Mlp::n_params)
       .def_property_readonly("is_smooth", &Mlp::is_smooth)
+      .def_property_readonly("is_chain", &Mlp::is_chain)
       .def("forward", &forward, py::arg("theta"), py::arg("X"), Release())
       .def("forward_extended", &forward_long_double, py::arg("theta"), py::arg("X"))
       .def("jacobian", &parameter_jacobian, py::arg("theta"), py::arg("X"))

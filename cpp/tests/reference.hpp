@@ -102,7 +102,13 @@ inline std::vector<Series> reference_forward(const Mlp& net, const std::vector<S
   const std::size_t size = theta[0].size();
   std::vector<Series> a(net.n_inputs(), Series(size, 0.0L));
   for (Index k = 0; k < net.n_inputs(); ++k) a[k][0] = x[k];
+  const std::vector<Series> inputs = a;
+  std::vector<Series> first;  // unit of each layer
   for (const Layer& layer : net.layers()) {
+    if (!layer.wires.empty()) a.clear();
+    for (const Wire& wire : layer.wires) {
+      a.push_back(wire.from_inputs() ? inputs[wire.unit] : first[wire.layer]);
+    }
     std::vector<Series> next;
     for (Index i = 0; i < layer.n_out; ++i) {
       Series z = theta[layer.bias_offset() + i];
@@ -118,6 +124,7 @@ inline std::vector<Series> reference_forward(const Mlp& net, const std::vector<S
       }
     }
     a = next;
+    first.push_back(a[0]);
   }
   return a;
 }

@@ -64,6 +64,16 @@ TEST(jet_of_units_with_activations_of_their_own) {
   check_jet(Mlp({2, 6, 3, 2}, {first, second}), 150, 8);
 }
 
+TEST(jet_of_modules) {
+  const Activation tanh = Activation::tanh;
+  check_jet(Mlp(4, {{{0, 1}, {3, 4}, tanh}, {{2, 3}, {5}, tanh}, {{4, 5}, {6, 2}, tanh}}), 150, 8);
+  check_jet(Mlp(3, {{{2}, {1, 3}, Activation::sin},
+                    {{3, 0}, {4}, Activation::gelu},
+                    {{3, 3, 1}, {2}, tanh},
+                    {{5, 4}, {}, tanh}}),
+            140, 6);
+}
+
 TEST(jet_refuses_what_does_not_fit) {
   const SampleBlocks samples(RowMatrix::Zero(3, 2));
   const Mlp relu({2, 3, 1}, {Activation::relu}), tanh({2, 3, 1}, {Activation::tanh});

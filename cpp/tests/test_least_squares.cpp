@@ -58,6 +58,9 @@ TEST(objective_value_and_derivatives) {
   check_objective(Mlp({2, 4, 1}, {Activation::gelu}), 150, true);
   check_objective(Mlp({1, 3, 3, 2}, {Activation::sin, Activation::tanh}), 300, true);
   check_objective(Mlp({3, 2}, {}), 1, false);
+  const Activation tanh = Activation::tanh;
+  check_objective(Mlp(3, {{{0, 1}, {4}, tanh}, {{3, 2}, {3, 2}, tanh}, {{3, 4}, {2}, tanh}}), 300,
+                  true);
 }
 
 TEST(objective_refuses_what_does_not_fit) {

@@ -60,6 +60,27 @@ TEST(network_with_activations_by_unit) {
   CHECK_THROWS(Mlp({2, 4, 1}, {LayerActivation(std::vector<Activation>{})}), std::invalid_argument);
 }
 
+TEST(network_of_modules) {
+  const Activation tanh = Activation::tanh;
+  check_network(Mlp(4, {{{0, 1}, {3, 4}, tanh}, {{2, 3}, {5}, tanh}, {{4, 5}, {6, 2}, tanh}}), 150);
+  // one output that two modules use, with an input beside it; a single unit; a module without one
+  check_network(Mlp(3, {{{2}, {1, 3}, Activation::sin},
+                        {{3, 0}, {4}, Activation::gelu},
+                        {{3, 3, 1}, {2}, tanh},
+                        {{5, 4}, {}, tanh}}),
+                40);
+  check_network(Mlp(2, {{{1, 0}, {5}, tanh}}), 10);
+  const Mlp net(3, {{{0}, {2}, Activation::relu}, {{3, 2}, {4}, tanh}});
+  CHECK(net.n_params() == 4 + 3 + 12 + 5 && net.n_outputs() == 1 && !net.is_smooth());
+  CHECK(!net.is_chain() && Mlp({2, 1}, {}).is_chain());
+  CHECK(net.takes_inputs_only(0) && !net.takes_inputs_only(1) && !net.takes_inputs_only(2));
+  CHECK_THROWS(Mlp(2, std::vector<Module>{}), std::invalid_argument);
+  CHECK_THROWS(Mlp(2, {{{0, 2}, {3}, tanh}}), std::invalid_argument);
+  CHECK_THROWS(Mlp(2, {{{-1}, {3}, tanh}}), std::invalid_argument);
+  CHECK_THROWS(Mlp(2, {{{}, {3}, tanh}}), std::invalid_argument);
+  CHECK_THROWS(Mlp(2, {{{0}, {0}, tanh}}), std::invalid_argument);
+}
+
 TEST(network_of_no_samples) {
   const Mlp net({2, 3, 1}, {Activation::tanh});
   CHECK(forward(net, Vector::Zero(net.n_params()), RowMatrix(0, 2)).rows() == 0);

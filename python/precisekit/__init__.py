@@ -22,8 +22,14 @@ __version__ = "0.1.0"
 
 # Imported at first use: scikit-learn, which most of these need, takes longer to import than all
 # else.
-_LAZY = {"MLPRegressor": "estimators", "fit": "selection", "load": "io", "save": "io"}
-_LAZY_MODULES = ("analysis",)
+_LAZY = {
+    "MLPRegressor": "estimators",
+    "ModularMLPRegressor": "modular",
+    "fit": "selection",
+    "load": "io",
+    "save": "io",
+}
+_LAZY_MODULES = ("analysis", "modular")
 
 __all__ = [
     "get_num_threads",

@@ -146,6 +146,8 @@ def relu_regions(net: MLP, theta, lo, hi) -> LinearRegions:
     ValueError
         For a network of another kind, shapes that do not match, NaN or infinity, or an empty box.
     """
+    if not net._core.is_chain:
+        raise ValueError("net must have its layers in a row, not be a graph of modules")
     theta = net._checked_theta(theta)
     d = net.sizes[0]
     if d > 2:

@@ -18,10 +18,15 @@ class InputTangents {
   // order: 1, or 2 for second derivatives as well; `forward` must hold sigma' or both.
   InputTangents(const Mlp& net, const ForwardPass& forward, int order)
       : net_(net), forward_(forward), order_(order), ones_(kernels::kStride) {
-    Index widest = 0;
+    Index widest = 0, wires = 0;
     for (Index size : net.sizes()) widest = std::max(widest, size);
+    for (const Layer& layer : net.layers()) wires = std::max(wires, Index(layer.wires.size()));
     rows_ = widest * kernels::kStride;
     const Index d = net.n_inputs();
+    if (wires > 0) {
+      wired_ = Buffer(wires * kernels::kStride);
+      ends_ = Buffer(net.n_layers() * (d + (order == 2 ? d * (d + 1) / 2 : 0)) * kernels::kStride);
+    }
     for (Buffer* buffer : {&dz_, &da_}) *buffer = Buffer(d * rows_);
     if (order == 2) {
       for (Buffer* buffer : {&ddz_, &dda_}) *buffer = Buffer(d * (d + 1) / 2 * rows_);
@@ -34,6 +39,7 @@ class InputTangents {
     for (Index l = 0; l < net_.n_layers(); ++l) {
       enter(l, theta, cols);
       if (l + 1 < net_.n_layers()) activate(l, cols);
+      if (!net_.is_chain() && net_.layers()[l].n_out == 1) keep_end(l);
     }
   }
 
@@ -44,10 +50,55 @@ class InputTangents {
  private:
   Index pair(Index p, Index q) const { return (q * (q + 1) / 2 + p) * rows_; }
 
+  // The tangents at the end of a module, for the wires: first those along a coordinate.
+  double* end(Index l, Index tangent) {
+    const Index d = net_.n_inputs(), each = d + (order_ == 2 ? d * (d + 1) / 2 : 0);
+    return ends_.data() + (l * each + tangent) * kernels::kStride;
+  }
+  void keep_end(Index l) {
+    const Index d = net_.n_inputs();
+    for (Index q = 0; q < d; ++q) {
+      std::copy_n(da_.data() + q * rows_, kernels::kStride, end(l, q));
+      for (Index p = 0; order_ == 2 && p <= q; ++p) {
+        std::copy_n(dda_.data() + pair(p, q), kernels::kStride, end(l, d + q * (q + 1) / 2 + p));
+      }
+    }
+  }
+
+  // The tangents that enter a wired layer; along a coordinate those of x itself are 0 or 1.
+  const double* gather(const Layer& layer, Index tangent) {
+    for (std::size_t i = 0; i < layer.wires.size(); ++i) {
+      const Wire& wire = layer.wires[i];
+      double* row = wired_.data() + Index(i) * kernels::kStride;
+      if (wire.from_inputs()) {
+        std::fill_n(row, kernels::kStride, wire.unit == tangent ? 1.0 : 0.0);
+      } else {
+        std::copy_n(end(wire.layer, tangent), kernels::kStride, row);
+      }
+    }
+    return wired_.data();
+  }
+
+  void enter_by_wires(Index l, const double* theta, Index cols) {
+    const Layer& layer = net_.layers()[l];
+    const Index d = net_.n_inputs();
+    const auto through = [&](Index tangent, double* out) {
+      kernels::active().affine(cols, layer.n_out, layer.n_in, layer.weights(theta), layer.n_in, 1,
+                               nullptr, nullptr, gather(layer, tangent), out, false);
+    };
+    for (Index q = 0; q < d; ++q) {
+      through(q, dz_.data() + q * rows_);
+      for (Index p = 0; order_ == 2 && p <= q; ++p) {
+        through(d + q * (q + 1) / 2 + p, ddz_.data() + pair(p, q));
+      }
+    }
+  }
+
   // Through the weights of layer l. Along x_p, those of the first layer act on a single 1.
   void enter(Index l, const double* theta, Index cols) {
     const kernels::Table& kernel = kernels::active();
     const Layer& layer = net_.layers()[l];
+    if (!layer.wires.empty()) return enter_by_wires(l, theta, cols);
     const double* W = layer.weights(theta);
     for (Index q = 0; q < net_.n_inputs(); ++q) {
       const double* source = l == 0 ? ones_.data() : da_.data() + q * rows_;
@@ -92,6 +143,7 @@ class InputTangents {
   Index rows_;  // size of the rows of one coordinate
   Buffer ones_, dz_, da_, ddz_, dda_;
   Buffer bend_;  // s'' d_q z
+  Buffer wired_, ends_;
 };
 
 // Runs over the blocks of X and calls visit(tangents, column, sample) for each sample.

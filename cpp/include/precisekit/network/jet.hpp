@@ -22,8 +22,13 @@ class ParameterJet {
     if (!net.is_smooth()) throw std::invalid_argument("relu has no Taylor series at its kink");
     if (order < 1) throw std::invalid_argument("order must be at least 1");
     Index size = 0;
-    for (Index l = 0; l + 1 < net.n_layers(); ++l) {
+    for (Index l = 0; l < net.n_layers(); ++l) {
       const Layer& layer = net.layers()[l];
+      const Index wires = Index(layer.wires.size());
+      wired_offset_.push_back(size);
+      size += (order + 1) * wires * kernels::kStride;
+      most_wires_ = std::max(most_wires_, wires);
+      if (l + 1 == net.n_layers()) break;
       const Index series = (order + 1) * layer.n_out * kernels::kStride;
       series_offset_.push_back(size);
       size += series * (layer.has(Activation::gelu) ? 6 : 3);
@@ -46,15 +51,16 @@ class ParameterJet {
       for (Index l = 0; l + 1 < net_.n_layers(); ++l) {
         const Layer& layer = net_.layers()[l];
         Series s = series(b, l);
+        gather(b, l, 0);
         kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta_.data()), layer.n_in, 1,
-                      layer.bias(theta_.data()), nullptr, l == 0 ? samples_->block(b) : input(b, l),
-                      s.a, false);
+                      layer.bias(theta_.data()), nullptr, input(b, l), s.a, false);
         for (const UnitGroup& group : layer.groups) {
           const Series units = s.from(group.first);
           if (group.activation == Activation::gelu) start_gelu(cols, group.count, units);
           kernel.activate(group.activation, cols, group.count, units.a, units.a, units.u, nullptr);
         }
       }
+      gather(b, net_.n_layers() - 1, 0);
     });
   }
 
@@ -66,11 +72,14 @@ class ParameterJet {
     if (k < 2 || k > order_) throw std::invalid_argument("k must be in 2 ... order");
     net_.check_theta(d);
     directions_[k - 1] = d;
-    for (Index l = 1; l < net_.n_layers(); ++l) pack_weights(k, l);
+    for (Index l = 0; l < net_.n_layers(); ++l) {
+      if (!net_.takes_inputs_only(l)) pack_weights(k, l);
+    }
     parallel_for(samples_->count(), [&](Index b) {
-      Buffer workspace((2 * widest_ + net_.n_outputs()) * kernels::kStride);
+      const Index ends = net_.is_chain() ? 0 : net_.n_layers();
+      Buffer workspace((2 * widest_ + most_wires_ + ends + net_.n_outputs()) * kernels::kStride);
       add_direction(k - 1, b, workspace.data());
-      double* output = workspace.data() + 2 * widest_ * kernels::kStride;
+      double* output = workspace.data() + (2 * widest_ + most_wires_ + ends) * kernels::kStride;
       next_order(k, b, output);
       sink(b, output);
     });
@@ -96,7 +105,29 @@ class ParameterJet {
     double* p = state_.data() + b * block_size_ + series_offset_[l];
     return {p, p + size, p + 2 * size, p + 3 * size, p + 4 * size, p + 5 * size, rows};
   }
-  const double* input(Index b, Index l) { return series(b, l - 1).a; }
+  // The series that enters layer l, n_in rows an order; of the samples themselves order 0 alone.
+  const double* input(Index b, Index l) {
+    if (!net_.layers()[l].wires.empty()) return wired(b, l);
+    return l == 0 ? samples_->block(b) : series(b, l - 1).a;
+  }
+  double* wired(Index b, Index l) { return state_.data() + b * block_size_ + wired_offset_[l]; }
+
+  // Coefficient k of what the wires of layer l bring together.
+  void gather(Index b, Index l, int k) {
+    const Layer& layer = net_.layers()[l];
+    double* row = wired(b, l) + k * Index(layer.wires.size()) * kernels::kStride;
+    for (const Wire& wire : layer.wires) {
+      if (!wire.from_inputs()) {
+        const Series end = series(b, wire.layer);
+        std::copy_n(end.a + k * end.stride, kernels::kStride, row);
+      } else if (k == 0) {
+        std::copy_n(samples_->block(b) + wire.unit * kernels::kStride, kernels::kStride, row);
+      } else {
+        std::fill_n(row, kernels::kStride, 0.0);
+      }
+      row += kernels::kStride;
+    }
+  }
 
   void start_gelu(Index cols, Index rows, const Series& s) const {
     for (Index i = 0; i < rows; ++i) {
@@ -133,15 +164,20 @@ class ParameterJet {
     const double* d = directions_[k].data();
     double* dz = workspace;
     double* da = workspace + widest_ * kernels::kStride;
+    double* wired_da = da + widest_ * kernels::kStride;
+    double* end_da = wired_da + most_wires_ * kernels::kStride;  // of each layer that ends a module
     for (Index l = 0; l + 1 < net_.n_layers(); ++l) {
       const Layer& layer = net_.layers()[l];
       const Series s = series(b, l);
-      const double* a0 = l == 0 ? samples_->block(b) : input(b, l);
       kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(d), layer.n_in, 1, layer.bias(d),
-                    nullptr, a0, dz, false);
-      if (l > 0) {
+                    nullptr, input(b, l), dz, false);
+      if (!layer.wires.empty()) {
+        gather(b, l, k);
+        gather_correction(layer, end_da, wired_da);
+      }
+      if (!net_.takes_inputs_only(l)) {
         kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta_.data()), layer.n_in, 1,
-                      nullptr, nullptr, da, dz, true);
+                      nullptr, nullptr, layer.wires.empty() ? da : wired_da, dz, true);
       }
       double* zt = s.zt + k * s.stride;
       double* a = s.a + k * s.stride;
@@ -150,6 +186,21 @@ class ParameterJet {
         std::fill_n(a, s.stride, 0.0);
       }
       kernel.series_correct(cols, layer.n_out, k, dz, s.u, zt, a, da);
+      if (!net_.is_chain() && layer.n_out == 1) {
+        std::copy_n(da, kernels::kStride, end_da + l * kernels::kStride);
+      }
+    }
+    gather(b, net_.n_layers() - 1, k);
+  }
+
+  static void gather_correction(const Layer& layer, const double* end_da, double* row) {
+    for (const Wire& wire : layer.wires) {
+      if (wire.from_inputs()) {
+        std::fill_n(row, kernels::kStride, 0.0);
+      } else {
+        std::copy_n(end_da + wire.layer * kernels::kStride, kernels::kStride, row);
+      }
+      row += kernels::kStride;
     }
   }
 
@@ -163,19 +214,22 @@ class ParameterJet {
         next_u(group.activation, k - 1, cols, group.count, s.from(group.first));
       }
       double* zt = s.zt + k * s.stride;
-      if (l == 0) {
+      const bool constant_input = net_.takes_inputs_only(l);
+      if (constant_input) {
         std::fill_n(zt, s.stride, 0.0);
       } else {
+        gather(b, l, k);
         packed_product(k, cols, b, l, zt);
       }
-      const int last = l == 0 ? k - 1 : k;
+      const int last = constant_input ? k - 1 : k;
       kernel.series_product(cols, layer.n_out, k, 1, last, s.zt, s.u, s.stride, 1.0 / k, nullptr,
                             s.a + k * s.stride);
     }
     const Index last = net_.n_layers() - 1;
-    if (last == 0) {
+    if (net_.takes_inputs_only(last)) {
       std::fill_n(output, net_.n_outputs() * kernels::kStride, 0.0);
     } else {
+      gather(b, last, k);
       packed_product(k, cols, b, last, output);
     }
   }
@@ -184,7 +238,7 @@ class ParameterJet {
     const Layer& layer = net_.layers()[l];
     const Index depth = k * layer.n_in;
     kernels::active().affine(cols, layer.n_out, depth, packed_[l].data(), depth, 1, nullptr,
-                             nullptr, input(b, l) + series(b, l - 1).stride, out, false);
+                             nullptr, input(b, l) + layer.n_in * kernels::kStride, out, false);
   }
 
   // Coefficient q >= 1 of u = sigma'(z), from the coefficients of z and a up to q.
@@ -225,8 +279,8 @@ class ParameterJet {
   Mlp net_;
   const SampleBlocks* samples_;
   int order_;
-  Index block_size_ = 0, widest_ = 0;
-  std::vector<Index> series_offset_;
+  Index block_size_ = 0, widest_ = 0, most_wires_ = 0;
+  std::vector<Index> series_offset_, wired_offset_;
   Buffer state_;
   Vector theta_;
   std::vector<Vector> directions_;  // by order, from 1

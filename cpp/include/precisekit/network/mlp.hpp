@@ -1,4 +1,6 @@
-// A multilayer perceptron: f(x) = W_L s_{L-1}( ... s_1(W_1 x + b_1) ... ) + b_L.
+// A multilayer perceptron: f(x) = W_L s_{L-1}( ... s_1(W_1 x + b_1) ... ) + b_L, or a graph of
+// small ones: each module is a chain of layers of its own that makes one number of a few, which are
+// coordinates of x or what other modules made.
 #pragma once
 
 #include <cmath>
@@ -26,10 +28,20 @@ struct LayerActivation {
   std::vector<Activation> units;
 };
 
+// Where a layer that does not follow the one before gets an input from.
+struct Wire {
+  static constexpr Index kInputs = -1;
+  Index layer;  // one with a single unit, the end of a module; or kInputs
+  Index unit;   // coordinate of x
+
+  bool from_inputs() const { return layer == kInputs; }
+};
+
 struct Layer {
   Index n_in, n_out;
   Index offset;                   // of W (n_out x n_in, row-major) in theta; b follows it
   std::vector<UnitGroup> groups;  // from the first unit to the last; none in the last layer
+  std::vector<Wire> wires;        // one for each input; none where it takes the layer before
 
   bool has(Activation activation) const {
     for (const UnitGroup& group : groups) {
@@ -41,6 +53,14 @@ struct Layer {
   Index end() const { return offset + n_out * (n_in + 1); }
   const double* weights(const double* theta) const { return theta + offset; }
   const double* bias(const double* theta) const { return theta + bias_offset(); }
+};
+
+// A module of a graph of networks. Its output is linear, with no activation between modules.
+struct Module {
+  std::vector<Index>
+      inputs;  // below n_inputs: coordinates of x; n_inputs + i: the output of module i
+  std::vector<Index> hidden;  // widths
+  Activation activation;
 };
 
 // The architecture alone; the parameters are one vector theta, layer by layer, W row-major and
@@ -69,10 +89,43 @@ class Mlp {
     Index offset = 0;
     for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
       const bool last = l + 2 == sizes.size();
-      layers_.push_back({sizes[l], sizes[l + 1], offset, {}});
+      layers_.push_back({sizes[l], sizes[l + 1], offset, {}, {}});
       if (!last) layers_.back().groups = grouped(l, sizes[l + 1], activations[l].units);
       offset = layers_.back().end();
     }
+  }
+
+  // A graph of modules, in an order in which each uses earlier ones only. The output is the last
+  // module's. In sizes() the number of inputs is followed by the units of all layers in turn.
+  // Throws std::invalid_argument for no modules, an input that is not there, or a width below 1.
+  Mlp(Index n_inputs, const std::vector<Module>& modules) : sizes_{n_inputs}, is_chain_(false) {
+    if (n_inputs < 1 || modules.empty()) {
+      throw std::invalid_argument("a graph needs inputs and modules");
+    }
+    std::vector<Index> ends;  // the last layer of each module
+    for (const Module& module : modules) {
+      const std::string name = "modules[" + std::to_string(ends.size()) + "]";
+      std::vector<Wire> wires;
+      for (Index input : module.inputs) {
+        if (input < 0 || input >= n_inputs + Index(ends.size())) {
+          throw std::invalid_argument(name +
+                                      " has an input that is neither a coordinate nor an "
+                                      "earlier module: " +
+                                      std::to_string(input));
+        }
+        wires.push_back(input < n_inputs ? Wire{Wire::kInputs, input}
+                                         : Wire{ends[input - n_inputs], 0});
+      }
+      if (wires.empty()) throw std::invalid_argument(name + " has no inputs");
+      for (Index width : module.hidden) {
+        if (width < 1) throw std::invalid_argument(name + " has a layer without units");
+        append(width, module.activation, wires);
+        wires.clear();
+      }
+      append(1, Activation::identity, wires);
+      ends.push_back(n_layers() - 1);
+    }
+    layers_.back().groups.clear();
   }
 
   const std::vector<Index>& sizes() const { return sizes_; }
@@ -82,6 +135,17 @@ class Mlp {
   Index n_outputs() const { return sizes_.back(); }
   Index n_params() const { return layers_.back().end(); }
 
+  // Whether each layer takes the one before: no graph.
+  bool is_chain() const { return is_chain_; }
+  // Whether only coordinates of x enter layer l.
+  bool takes_inputs_only(Index l) const {
+    if (layers_[l].wires.empty()) return l == 0;
+    for (const Wire& wire : layers_[l].wires) {
+      if (!wire.from_inputs()) return false;
+    }
+    return true;
+  }
+
   // Whether every activation has a Taylor series everywhere (relu has none at 0).
   bool is_smooth() const {
     for (const Layer& layer : layers_) {
@@ -90,6 +154,13 @@ class Mlp {
     return true;
   }
 
+  // Throws std::invalid_argument for a graph.
+  void check_chain() const {
+    if (!is_chain_) {
+      throw std::invalid_argument(
+          "the exact Hessian is that of layers in a row, not of a graph of modules");
+    }
+  }
   // Throw std::invalid_argument, naming the argument, when a size does not fit.
   void check_theta(const VectorRef& theta) const {
     if (theta.size() != n_params()) {
@@ -123,8 +194,17 @@ class Mlp {
     return groups;
   }
 
+  // A layer after the last one, or wired where there are wires.
+  void append(Index width, Activation activation, const std::vector<Wire>& wires) {
+    const Index offset = layers_.empty() ? 0 : layers_.back().end();
+    const Index n_in = wires.empty() ? layers_.back().n_out : Index(wires.size());
+    layers_.push_back({n_in, width, offset, {{activation, 0, width}}, wires});
+    sizes_.push_back(width);
+  }
+
   std::vector<Index> sizes_;
   std::vector<Layer> layers_;
+  bool is_chain_ = true;
 };
 
 // Samples cut into blocks of kBlock columns, one row a coordinate, the last block padded by zeros.
@@ -163,12 +243,17 @@ class SampleBlocks {
 class ForwardPass {
  public:
   explicit ForwardPass(const Mlp& net, int derivatives) : net_(&net), derivatives_(derivatives) {
-    Index rows = 0;
-    for (const Layer& layer : net.layers()) rows += layer.n_out;
-    values_ = Buffer(rows * kernels::kStride * (1 + derivatives));
+    Index rows = 0, wires = 0;
+    for (const Layer& layer : net.layers()) {
+      rows += layer.n_out;
+      wires += Index(layer.wires.size());
+    }
+    values_ = Buffer((rows * (1 + derivatives) + wires) * kernels::kStride);
     double* p = values_.data();
     for (const Layer& layer : net.layers()) {
       const Index size = layer.n_out * kernels::kStride;
+      wired_.push_back(layer.wires.empty() ? nullptr : p);
+      p += Index(layer.wires.size()) * kernels::kStride;
       a_.push_back(p);
       d1_.push_back(derivatives >= 1 ? p + size : nullptr);
       d2_.push_back(derivatives >= 2 ? p + 2 * size : nullptr);
@@ -181,6 +266,12 @@ class ForwardPass {
     x_ = x;
     for (Index l = 0; l < net_->n_layers(); ++l) {
       const Layer& layer = net_->layers()[l];
+      for (std::size_t i = 0; i < layer.wires.size(); ++i) {
+        const Wire& wire = layer.wires[i];
+        const double* source =
+            wire.from_inputs() ? x + wire.unit * kernels::kStride : a_[wire.layer];
+        std::copy_n(source, cols, wired_[l] + Index(i) * kernels::kStride);
+      }
       kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta), layer.n_in, 1,
                     layer.bias(theta), nullptr, input(l), a_[l], false);
       for (const UnitGroup& group : layer.groups) {
@@ -191,8 +282,12 @@ class ForwardPass {
     }
   }
 
-  // Rows that enter layer l, counted from 0: the samples or the activations of layer l - 1.
-  const double* input(Index l) const { return l == 0 ? x_ : a_[l - 1]; }
+  // Rows that enter layer l, counted from 0: the samples, the activations of layer l - 1, or what
+  // its wires brought together.
+  const double* input(Index l) const {
+    if (wired_[l]) return wired_[l];
+    return l == 0 ? x_ : a_[l - 1];
+  }
   const double* output() const { return a_.back(); }
   const double* first_derivative(Index l) const { return d1_[l]; }
   const double* second_derivative(Index l) const { return d2_[l]; }
@@ -201,23 +296,28 @@ class ForwardPass {
   const Mlp* net_;
   int derivatives_;
   Buffer values_;
-  std::vector<double*> a_, d1_, d2_;
+  std::vector<double*> wired_, a_, d1_, d2_;
   const double* x_ = nullptr;
 };
 
 // The adjoints of a block, from the outputs back: with delta = dF/dz at layer l,
-// dF/dW_l = delta a_{l-1}', and dF/dz at layer l - 1 is (W_l' delta) sigma'.
+// dF/dW_l = delta a_{l-1}', and dF/dz at layer l - 1 is (W_l' delta) sigma'. At the end of a module,
+// the deltas of all that use it add up.
 class BackwardPass {
  public:
   explicit BackwardPass(const Mlp& net) : net_(&net) {
-    Index rows = 0;
-    for (const Layer& layer : net.layers()) rows += layer.n_out;
-    values_ = Buffer(rows * kernels::kStride);
+    Index rows = 0, wires = 0;
+    for (const Layer& layer : net.layers()) {
+      rows += layer.n_out;
+      wires = std::max(wires, Index(layer.wires.size()));
+    }
+    values_ = Buffer((rows + wires) * kernels::kStride);
     double* p = values_.data();
     for (const Layer& layer : net.layers()) {
       delta_.push_back(p);
       p += layer.n_out * kernels::kStride;
     }
+    pulled_ = p;
   }
 
   double* seed() { return delta_.back(); }
@@ -227,10 +327,18 @@ class BackwardPass {
   template <class Visit>
   void run(const double* theta, const ForwardPass& forward, Index cols, Visit&& visit) {
     const kernels::Table& kernel = kernels::active();
+    for (const Layer& layer : net_->layers()) {
+      for (const Wire& wire : layer.wires) {
+        if (!wire.from_inputs()) std::fill_n(delta_[wire.layer], cols, 0.0);
+      }
+    }
     for (Index l = net_->n_layers() - 1; l >= 0; --l) {
       const Layer& layer = net_->layers()[l];
       visit(l, layer, delta_[l]);
-      if (l > 0) {
+      if (net_->takes_inputs_only(l)) continue;
+      if (!layer.wires.empty()) {
+        pull_along_wires(theta, layer, delta_[l], cols);
+      } else {
         kernel.affine(cols, layer.n_in, layer.n_out, layer.weights(theta), 1, layer.n_in, nullptr,
                       forward.first_derivative(l - 1), delta_[l], delta_[l - 1], false);
       }
@@ -238,9 +346,21 @@ class BackwardPass {
   }
 
  private:
+  void pull_along_wires(const double* theta, const Layer& layer, const double* delta, Index cols) {
+    kernels::active().affine(cols, layer.n_in, layer.n_out, layer.weights(theta), 1, layer.n_in,
+                             nullptr, nullptr, delta, pulled_, false);
+    for (std::size_t i = 0; i < layer.wires.size(); ++i) {
+      if (layer.wires[i].from_inputs()) continue;
+      const double* pulled = pulled_ + Index(i) * kernels::kStride;
+      double* sum = delta_[layer.wires[i].layer];
+      for (Index s = 0; s < cols; ++s) sum[s] += pulled[s];
+    }
+  }
+
   const Mlp* net_;
   Buffer values_;
   std::vector<double*> delta_;
+  double* pulled_;  // what reaches the inputs of a wired layer
 };
 
 // Blocks are dealt to tasks of a few blocks each; a task keeps its own workspace.
@@ -330,9 +450,14 @@ inline std::vector<long double> forward_extended(const Mlp& net, const VectorRef
   net.check_X(X);
   std::vector<long double> f(X.rows() * net.n_outputs());
   parallel_for(X.rows(), [&](Index s) {
-    std::vector<long double> a(X.cols()), z;
+    std::vector<long double> a(X.cols()), z, first(net.n_layers());
     for (Index k = 0; k < X.cols(); ++k) a[k] = X(s, k);
-    for (const Layer& layer : net.layers()) {
+    for (Index l = 0; l < net.n_layers(); ++l) {
+      const Layer& layer = net.layers()[l];
+      if (!layer.wires.empty()) a.clear();
+      for (const Wire& wire : layer.wires) {
+        a.push_back(wire.from_inputs() ? X(s, wire.unit) : first[wire.layer]);
+      }
       z.assign(layer.n_out, 0.0L);
       for (Index i = 0; i < layer.n_out; ++i) {
         const double* w = layer.weights(theta.data()) + i * layer.n_in;
@@ -346,6 +471,7 @@ inline std::vector<long double> forward_extended(const Mlp& net, const VectorRef
         }
       }
       a.swap(z);
+      first[l] = a[0];
     }
     std::copy(a.begin(), a.end(), f.begin() + s * net.n_outputs());
   });

@@ -361,10 +361,11 @@ inline void mirror_upper(Matrix& H) {
 }
 
 // The Hessian of objective.value at theta. The second derivative of relu is taken as 0.
-// Throws std::invalid_argument for a theta of the wrong size, std::bad_alloc.
+// Throws std::invalid_argument for a theta of the wrong size or a graph of modules, std::bad_alloc.
 inline Matrix hessian(const LeastSquares& objective, const VectorRef& theta) {
   const Mlp& net = objective.network();
   net.check_theta(theta);
+  net.check_chain();
   const linalg::SerialBlas serial;
   // Each task keeps a sum: few, so that memory and the time to add them stay small.
   const Index n_blocks = objective.samples().count();

@@ -128,11 +128,13 @@ class HessianVectorSum {
 };
 
 // H v, with H the Hessian of objective.value at theta. The second derivative of relu is taken as 0.
-// Throws std::invalid_argument for a theta or a v of the wrong size, std::bad_alloc.
+// Throws std::invalid_argument for a theta or a v of the wrong size or a graph of modules,
+// std::bad_alloc.
 inline Vector hessian_vector_product(const LeastSquares& objective, const VectorRef& theta,
                                      const VectorRef& v) {
   const Mlp& net = objective.network();
   net.check_theta(theta);
+  net.check_chain();
   if (v.size() != net.n_params()) {
     throw std::invalid_argument("v must have " + std::to_string(net.n_params()) +
                                 " elements, got " + std::to_string(v.size()));
