@@ -18,6 +18,7 @@ from precisekit.datasets import feynman, sample_box
 from precisekit.modular import ModularMLPRegressor
 
 SECONDS = 25.0
+COMMON = {"input_map": "auto", "time_limit": SECONDS, "random_state": 0}
 
 # samples, law, options of the modular network, hidden layers of the dense one, the paper's best
 # absolute RMSE and the one asked for
@@ -34,19 +35,35 @@ CASES = {
 }
 
 
-def run(name: str) -> bool:
-    """Print the lines of one equation; whether what was asked for is reached."""
-    n, law, options, dense_hidden, published, asked = CASES[name]
+def samples(name: str) -> tuple[np.ndarray, np.ndarray]:
+    n, law, *_ = CASES[name]
     q = feynman(name)
     X = sample_box(q.lo, q.hi, n, law=law, seed=0)
-    y = q(X)
+    return X, q(X)
+
+
+def fitted(name: str) -> ModularMLPRegressor:
+    """The modular network of one equation."""
+    options = COMMON | CASES[name][2]
+    return ModularMLPRegressor(graph=name, **options).fit(*samples(name))
+
+
+def inner_error(name: str, model) -> float:
+    """Absolute RMSE on the paper's test points."""
+    q = feynman(name)
     centre, half = (q.lo + q.hi) / 2, (q.hi - q.lo) / 2
     inner = sample_box(centre - 0.8 * half, centre + 0.8 * half, 30_000, seed=1)
+    return float(np.sqrt(np.mean((model.predict(inner) - q(inner)) ** 2)))
+
+
+def run(name: str) -> bool:
+    """Print the lines of one equation; whether what was asked for is reached."""
+    n, law, _, dense_hidden, published, asked = CASES[name]
+    q = feynman(name)
     whole = sample_box(q.lo, q.hi, 10_000, seed=2)
-    common = {"input_map": "auto", "time_limit": SECONDS, "random_state": 0}
-    modular = ModularMLPRegressor(graph=name, **(common | options)).fit(X, y)
-    dense = pk.MLPRegressor(hidden_layer_sizes=dense_hidden, find_symmetries=False, **common)
-    dense.fit(X, y)
+    modular = fitted(name)
+    dense = pk.MLPRegressor(hidden_layer_sizes=dense_hidden, find_symmetries=False, **COMMON)
+    dense.fit(*samples(name))
 
     print(
         f"\n{name}, {n} samples ({law}), {SECONDS:.0f} s each; paper's best {published:.2e}", end=""
@@ -57,7 +74,7 @@ def run(name: str) -> bool:
         f"{'relative':>9} {'train':>8} {'seconds':>8}  stop reason"
     )
     for kind, model in (("modular", modular), ("dense", dense)):
-        error = np.sqrt(np.mean((model.predict(inner) - q(inner)) ** 2))
+        error = inner_error(name, model)
         outer = np.sqrt(np.mean((model.predict(whole) - q(whole)) ** 2))
         report = model.report_
         print(
