@@ -8,6 +8,7 @@ void bind_objective(pybind11::module_& m);
 void bind_optimize(pybind11::module_& m);
 void bind_spline(pybind11::module_& m);
 void bind_tricubic(pybind11::module_& m);
+void bind_simplex(pybind11::module_& m);
 }  // namespace precisekit::bindings
 
 PYBIND11_MODULE(_core, m) {
@@ -19,4 +20,5 @@ PYBIND11_MODULE(_core, m) {
   precisekit::bindings::bind_spline(m);
   precisekit::bindings::bind_chebyshev(m);
   precisekit::bindings::bind_tricubic(m);
+  precisekit::bindings::bind_simplex(m);
 }
