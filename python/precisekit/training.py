@@ -45,6 +45,7 @@ _RACE_WON = 1e-14  # nothing to gain by trying another map
 _SYMMETRY_POINTS = 500
 _KNOWN, _WELL_KNOWN = 0.2, 5e-3
 _LOOK_AGAIN = 0.2  # when the error has fallen by this factor since the last search
+_CERTAIN = 1e-5  # error of a model that shows a symmetry beyond doubt
 _CLOSE = 3.0  # a ratio of errors that short fits leave undecided
 _PRECISE = 1e-6  # a search at this error is the last one
 
@@ -185,10 +186,12 @@ class Run:
         self.model = self._start(Posing.fit(data.X, kind, symmetries))
         # fewer samples than parameters say nothing of derivatives
         self._seeks &= data.y.size >= self.model.net.n_params
+        self._spare = self.model  # what fewer variables took the place of
         try:
             self._pose(symmetries)
             if not self.ended:
                 self._grow(self.model)
+            self.model = min(self.model, self._spare, key=lambda model: model.error)
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
                 raise
@@ -307,7 +310,13 @@ class Run:
         return model
 
     def _serves(self, reduced: Model, model: Model) -> bool:
-        """Whether fewer variables do better; where it is close, they are fitted on."""
+        """Whether fewer variables do better, or will: what a precise model shows is certain.
+
+        Where it is close, they are fitted on.
+        """
+        if model.error < _CERTAIN and reduced.error < _KNOWN:
+            self._spare = min(self._spare, model, key=lambda spare: spare.error)
+            return True
         if model.error <= reduced.error < _CLOSE * model.error and not self.ended:
             self._short_fit(reduced, self._data.posed(reduced.posing))
         return reduced.error < model.error
@@ -348,12 +357,12 @@ class Run:
             last = size >= len(data) / _SAMPLES_PER_PARAMETER
             unseen = None if last else data[size : 2 * size].objective(model.net)
             outcome = self._stage(model, data if last else data[:size], unseen, self.held_out, True)
+            if last:
+                model.error = model.result.relative_rmse
+            else:
+                model.error = unseen.relative_rmse(model.theta)
             if outcome in (_TIME_LIMIT, _CALLBACK, _CTRL_C):
                 return
-            if unseen is not None:
-                model.error = unseen.relative_rmse(model.theta)
-            else:
-                model.error = model.result.relative_rmse
             if (reduced := self._without_symmetric_variables(model)) is not model:
                 self._grow(reduced)
                 return
