@@ -18,7 +18,9 @@ def found(f, lo, hi, error=1e-6, noise=0.0, n=400):
         Z[:, k] += 1e-30j
         gradient[:, k] = f(Z).imag / 1e-30
     gradient *= 1 + noise * RNG.standard_normal(gradient.shape)
-    return find_symmetries(X, f(X)[:, None], gradient[:, None], error), X
+    symmetries, left = find_symmetries(X, f(X)[:, None], gradient[:, None], error)
+    assert left <= max(20 * error, 1e-4)
+    return symmetries, X
 
 
 def gravity(X):

@@ -184,7 +184,7 @@ class Symmetries:
         return gradient
 
 
-def find_symmetries(X, values, gradient, error: float) -> Symmetries:
+def find_symmetries(X, values, gradient, error: float) -> tuple[Symmetries, float]:
     """The shifts and scalings that a function has, up to the error of what is known of it.
 
     Parameters
@@ -202,22 +202,24 @@ def find_symmetries(X, values, gradient, error: float) -> Symmetries:
     symmetries : Symmetries
         At least one variable is always left. None of it is certain: compare a fit of the
         variables left with one of all.
+    left : float
+        What the worst of the relations leaves of its largest term; 0 without any.
     """
     tolerance = float(np.clip(_DERIVATIVE_ERROR * error, _TIGHTEST, _LOOSEST))
-    found = Symmetries()
+    found, worst = Symmetries(), 0.0
     for kind in KINDS:
         size = 1
         while size <= min(_LARGEST_SUPPORT, X.shape[1]) and X.shape[1] > 1:
-            relation = _first_relation(kind, size, X, values, gradient, tolerance)
+            relation, left = _first_relation(kind, size, X, values, gradient, tolerance)
             if relation is None:
                 size += 1
                 continue
-            found = found + Symmetries((relation,))
+            found, worst = found + Symmetries((relation,)), max(worst, left)
             X, values, gradient = _without_pivot(relation, X, values, gradient)
-    return found
+    return found, worst
 
 
-def _first_relation(kind, size, X, values, gradient, tolerance) -> Relation | None:
+def _first_relation(kind, size, X, values, gradient, tolerance) -> tuple[Relation | None, float]:
     """The relation between `size` variables that leaves least, if one leaves little enough."""
     n, m, d = gradient.shape
     terms = gradient if kind == "shift" else gradient * X[:, None]
@@ -231,7 +233,8 @@ def _first_relation(kind, size, X, values, gradient, tolerance) -> Relation | No
     relevant = spread > tolerance / _DERIVATIVE_ERROR * spread.max()
     if kind == "shift" and size == 1:
         irrelevant = np.flatnonzero(~relevant)[:1]
-        return _relation(kind, irrelevant, np.ones(len(irrelevant)), 0.0, X, values, gradient)
+        v = np.ones(len(irrelevant))
+        return _relation(kind, irrelevant, v, 0.0, X, values, gradient), tolerance
     best, best_left = None, 1.0
     for support in combinations(np.flatnonzero(relevant), size):
         among = [*support, d] if kind == "scaling" else list(support)
@@ -242,7 +245,7 @@ def _first_relation(kind, size, X, values, gradient, tolerance) -> Relation | No
         relation = _relation(kind, np.array(support), vector[:size], weight, X, values, gradient)
         if relation is not None:
             best, best_left = relation, left
-    return best
+    return best, best_left
 
 
 def _null_vector(gram, scale, size, tolerance):

@@ -45,7 +45,7 @@ _RACE_WON = 1e-14  # nothing to gain by trying another map
 _SYMMETRY_POINTS = 500
 _KNOWN, _WELL_KNOWN = 0.2, 5e-3
 _LOOK_AGAIN = 0.2  # when the error has fallen by this factor since the last search
-_CERTAIN = 1e-5  # error of a model that shows a symmetry beyond doubt
+_CERTAIN = 1e-3  # a relation that leaves less than this of its terms is beyond doubt
 _CLOSE = 3.0  # a ratio of errors that short fits leave undecided
 _PRECISE = 1e-6  # a search at this error is the last one
 
@@ -181,6 +181,7 @@ class Run:
         self._kinds = None if input_map == "auto" else (input_map,)
         self._seeks = find_symmetries and data.X.shape[1] > 1
         self._rejected: set[str] = {""}
+        self._left = np.inf  # by the symmetries found last, of the terms in their relations
         self._outcome: int | str | None = None  # of the last stage
         kind = self._candidates(symmetries(data.X)[0])[0]
         self.model = self._start(Posing.fit(data.X, kind, symmetries))
@@ -213,10 +214,11 @@ class Run:
             return
         models = [self._race(symmetries, kinds[:1])]
         more = self._symmetries_of(models[0]) or self._symmetries_of_logarithm(symmetries)
+        left = self._left
         if more and not self.ended:
             models.append(self._without_symmetric_variables(self._race(symmetries + more)))
             self._rejected.add(str(symmetries + more))
-        serves = len(models) == 2 and self._serves(models[1], models[0])
+        serves = len(models) == 2 and self._serves(models[1], models[0], left)
         if kinds[1:] and not self.ended and not serves and models[0].error > _RACE_WON:
             models.append(self._race(symmetries, kinds[1:]))
             models[-1].race = models[0].race = models[0].race | models[-1].race
@@ -293,28 +295,28 @@ class Run:
             return Symmetries()
         _, gradient, variables = self._derivatives(probe)
         ones = np.ones(gradient.shape[:2])
-        return find_symmetries(
+        found, self._left = find_symmetries(
             variables, ones, gradient * size[:, None], probe.error * np.max(size)
         )
+        return found
 
     def _without_symmetric_variables(self, model: Model) -> Model:
         """The model, or one of fewer variables that does better on unseen samples."""
         while more := self._symmetries_of(model):
-            symmetries = model.posing.symmetries + more
+            symmetries, left = model.posing.symmetries + more, self._left
             reduced = self._race(symmetries)
-            if self._serves(reduced, model):
+            if self._serves(reduced, model, left):
                 model = reduced
             else:
                 self._rejected.add(str(symmetries))
         self.model = model
         return model
 
-    def _serves(self, reduced: Model, model: Model) -> bool:
-        """Whether fewer variables do better, or will: what a precise model shows is certain.
-
-        Where it is close, they are fitted on.
+    def _serves(self, reduced: Model, model: Model, left: float) -> bool:
+        """Whether fewer variables do better, or will, as relations that leave next to nothing are
+        certain. Where it is close, they are fitted on.
         """
-        if model.error < _CERTAIN and reduced.error < _KNOWN:
+        if left < _CERTAIN and reduced.error < _KNOWN:
             self._spare = min(self._spare, model, key=lambda spare: spare.error)
             return True
         if model.error <= reduced.error < _CLOSE * model.error and not self.ended:
@@ -327,7 +329,7 @@ class Run:
         if not self._seeks or self.ended or not model.error < _KNOWN:
             return nothing
         values, gradient, variables = self._derivatives(model)
-        found = find_symmetries(variables, values, gradient, model.error)
+        found, self._left = find_symmetries(variables, values, gradient, model.error)
         return nothing if str(model.posing.symmetries + found) in self._rejected else found
 
     def _derivatives(self, model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
