@@ -39,6 +39,12 @@ def test_picture(campaign):
     assert (campaign / "feynman.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_page(campaign):
+    page = (campaign / "feynman.md").read_text()
+    assert "2 equations: " in page
+    assert page.count("\n| ") == 4  # headings, rule and two rows
+
+
 def test_what_is_there_is_not_fitted_again(campaign, monkeypatch, capsys):
     monkeypatch.setattr(feynman, "fit_equation", None)
     asked = ["--equations", "I.12.5", "--peers", "--output", str(campaign)]

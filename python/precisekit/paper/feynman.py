@@ -99,7 +99,7 @@ def add_parser(experiments) -> None:
         type=Path,
         default=Path("feynman"),
         metavar="DIR",
-        help="where feynman.csv and feynman.png go; equations that it holds are not fitted again",
+        help="where feynman.csv, .md and .png go; equations that it holds are not fitted again",
     )
     parser.set_defaults(run=run)
 
@@ -129,7 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
         table.add(row)
         print(_line(row), flush=True)
     rows = list(table.rows.values())
-    print(f"\n{summary(rows)}\n{table.path}")
+    page = arguments.output / "feynman.md"
+    page.write_text(markdown(rows, settings))
+    print(f"\n{summary(rows)}\n{table.path}\n{page}")
     try:
         print(plot(rows, arguments.output / "feynman.png"))
     except ImportError as error:
@@ -346,6 +348,35 @@ def summary(rows: list[Row]) -> str:
         better = sum(row.test <= row.bfgs for row in compared)
         text += f"; at least as good as SciPy's BFGS in {better} of {len(compared)}"
     return text
+
+
+def markdown(rows: list[Row], settings: Settings) -> str:
+    """The table as a page, best first, with what the program found of each equation."""
+    setting = (
+        f"{settings.time_limit:g} s an equation, {settings.threads} threads, seed {settings.seed}"
+    )
+    lines = [
+        "# The Feynman equations",
+        "",
+        f"{summary(rows)}.",
+        "",
+        f"`python -m precisekit.paper feynman`: {setting}, target {settings.target:g}. Errors are",
+        "relative root mean squares, under test on 10,000 fresh uniform points; max. error is",
+        "absolute. Structure is what the fit found, F the network.",
+        "",
+        "![digits](feynman.png)",
+        "",
+        "| equation | d | test | train | max. error | floor | s | SciPy BFGS | scikit-learn "
+        "| structure | stop reason |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- | --- |",
+    ]
+    for row in sorted(rows, key=lambda row: row.test):
+        errors = (row.test, row.train, row.max_error, row.floor)
+        peers = ("" if e != e else f"{e:.1e}" for e in (row.bfgs, row.sklearn))
+        structure = f"`{row.structure}`" if row.structure else ""
+        cells = [row.id, str(row.variables), *(f"{e:.1e}" for e in errors), f"{row.seconds:.1f}"]
+        lines.append(f"| {' | '.join([*cells, *peers, structure, row.stop_reason])} |")
+    return "\n".join(lines) + "\n"
 
 
 def plot(rows: list[Row], path: Path) -> Path:
