@@ -3,9 +3,9 @@
 import numpy as np
 
 from bench import modular
-from bench.tasks import FOUNDATION
+from bench.tasks import FIGURES
 
-TASKS = {task.name: task for task in FOUNDATION}
+TASKS = {task.name: task for task in FIGURES}
 
 
 class Digits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.tasks import FOUNDATION
+from bench.tasks import FIGURES
 
 
 def main(names: list[str]) -> int:
@@ -13,7 +13,7 @@ def main(names: list[str]) -> int:
         f"{'asked':>7} {'seconds':>7} {'asked':>5} {'floor':>7}  stop reason"
     )
     missed = 0
-    for task in FOUNDATION:
+    for task in FIGURES:
         if names and task.name not in names:
             continue
         for seed in task.seeds:

@@ -18,9 +18,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import precisekit as pk  # noqa: E402
-from bench.tasks import FOUNDATION  # noqa: E402
+from bench.tasks import FIGURES  # noqa: E402
 from precisekit.estimators import root_mean_square  # noqa: E402
 from precisekit.input_map import InputMap  # noqa: E402
+from precisekit.symmetry import Symmetries  # noqa: E402
 from precisekit.training import Data, Run, Settings  # noqa: E402
 
 LIMIT = 150.0  # seconds for the other one
@@ -39,7 +40,7 @@ def main(path: str, names: list[str]) -> None:
     tlm = load(path)
     pk.set_num_threads(1)
     print(f"{'task':16} {'its error':>10} {'its s':>7} {'our s':>7} {'ratio':>6} {'our error':>10}")
-    for task in FOUNDATION:
+    for task in FIGURES:
         if task.name not in (names or ("teacher 1-3-3-1", "cos 2x", "I.6.2a", "x*y", "I.6.2")):
             continue
         X, y, *_ = task.load(0)
@@ -55,7 +56,15 @@ def main(path: str, names: list[str]) -> None:
 
         settings = Settings(order=16, maxiter=10_000, tol=float(error))
         data = Data(X, target[:, None])
-        ours = Run(settings).train(data, lambda _, net=net: net, "linear", seed).result
+        run = Run(settings)
+        ours = run.train(
+            data,
+            lambda _, net=net: net,
+            seed,
+            input_map="linear",
+            symmetries=Symmetries(),
+            find_symmetries=False,
+        ).result
         seconds = ours.history.seconds[-1]
         print(
             f"{task.name:16} {error:10.2e} {reached:7.1f} {seconds:7.1f} {reached / seconds:6.2f} "

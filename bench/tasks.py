@@ -72,13 +72,24 @@ def within_30_seconds(X, y):
     return pk.fit(X, y, time_limit=30)
 
 
-FOUNDATION = [
-    Task("teacher 1-3-3-1", teacher, 8e-16, 5, seeds=(0, 1, 2)),
-    Task("cos 2x", function(lambda X: np.cos(2 * X[:, 0]), [-1], [1], 1000), 1.2e-15, 8),
-    Task("I.6.2a", equation("I.6.2a", 1000), 1.2e-15, 8),
-    Task("x*y", equation("Z.008", 3000), 3e-15, 20),
-    Task("I.6.2", equation("I.6.2", 3000, "arcsine"), 1e-14, 30),
-    Task("I.11.19", equation("I.11.19", 4000), 5e-12, 90, {"input_map": "linear"}),
+def legendre(X):
+    return np.polynomial.legendre.legval(X[:, 0], [0] * 8 + [1])
+
+
+WIDE = {"hidden_layer_sizes": (40, 40)}
+
+FIGURES = [
+    Task("teacher 1-3-3-1", teacher, 4e-16, 5, seeds=(0, 1, 2)),
+    Task("teacher, width 40", teacher, 3e-16, 20, WIDE),
+    Task("cos 2x", function(lambda X: np.cos(2 * X[:, 0]), [-1], [1], 1000), 7e-16, 8),
+    Task("I.6.2a", equation("I.6.2a", 1000), 7e-16, 8),
+    Task("Legendre P8", function(legendre, [-1], [1], 2000), 3e-14, 30),
+    Task("sin 20x", function(lambda X: np.sin(20 * X[:, 0]), [-1], [1], 2000), 3e-14, 30),
+    Task("x*y", equation("Z.008", 3000), 1e-15, 20),
+    Task("I.6.2", equation("I.6.2", 3000, "arcsine"), 2e-15, 30),
+    Task("I.6.2b", equation("I.6.2b", 5000, "arcsine"), 5e-14, 60, {"time_limit": 60}),
+    Task("I.10.7", equation("I.10.7", 5000, "arcsine"), 3e-13, 60, {"time_limit": 60}),
+    Task("I.11.19", equation("I.11.19", 4000), 5e-13, 60, {"time_limit": 60}),
     Task("I.44.4", equation("I.44.4", 4000, "arcsine"), 1e-11, 30, fit=within_30_seconds),
     Task("steam.csv", steam, 2e-14, 40),
 ]
