@@ -155,6 +155,18 @@ def test_options_reach_the_model(run, folder):
     assert "sin" in out
 
 
+def test_solver_and_stages(run, folder):
+    code, out, _ = run(
+        *("fit", "data.csv", "--target", "h", "--output", "m.pkit", "--stages", "2"),
+        *("--hidden", "6", "--solver", "bfgs", "--input-map", "linear", "--tol", "1e-3"),
+    )
+    assert code == 0
+    model = pk.load("m.pkit")
+    assert (model.n_stages, model.solver) == (2, "bfgs")
+    assert len(model.report_.stages) <= 2
+    assert model.report_.relative_rmse <= 1e-3
+
+
 def test_plot(run, folder):
     arguments = ["data.csv", "--target", "h", "--output", "m.pkit", "--plot", "fit.png", *QUICK]
     code, out, _ = run("fit", *arguments)
@@ -199,6 +211,13 @@ def test_existing_files_are_replaced(run, folder):
         ),
         (["data.csv", "--target", "h", "--activation", "sin"], ["--activation does not go with"]),
         (["data.csv", "--target", "h", "--input-map", "log"], ["--input-map does not go with"]),
+        (["data.csv", "--target", "h", "--solver", "bfgs"], ["--solver does not go with --method"]),
+        (
+            ["data.csv", "--target", "h", "--method", "auto", "--stages", "2"],
+            ["--stages does not go with --method auto"],
+        ),
+        (["data.csv", "--target", "h", "--stages", "0"], ["--stages", "'0'"]),
+        (["data.csv", "--target", "h", "--solver", "sgd"], ["sgd", "bfgs"]),
         (["data.csv", "--target", "h", "--hidden", "3,0"], ["--hidden", "'3,0'"]),
         (["data.csv", "--target", "h", "--hidden", "x"], ["--hidden", "'x'"]),
         (["data.csv", "--target", "h", "--tol", "0"], ["--tol", "'0'"]),

@@ -13,6 +13,7 @@ _lapack.connect()
 
 from . import datasets, interpolate, optimize
 from ._paths import get_include
+from .boosting import Boosting, dominant_frequency, merge
 from .datasets import sample_box
 from .network import MLP
 from .objective import LeastSquares
@@ -35,10 +36,13 @@ __all__ = [
     "get_num_threads",
     "set_num_threads",
     "MLP",
+    "Boosting",
     "LeastSquares",
     "datasets",
+    "dominant_frequency",
     "get_include",
     "interpolate",
+    "merge",
     "minimize",
     "optimize",
     "sample_box",

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__
+from .optimize import METHODS
 
 _EXIT_ERROR = 2
 _EXIT_INTERRUPTED = 130
@@ -166,7 +167,7 @@ def _add_fit(commands) -> None:
         "--method",
         choices=("auto", "mlp"),
         help="auto: choose network and input map, keep what does best on held-out samples; "
-        "mlp: one network as given (default: mlp with --hidden, else auto)",
+        "mlp: one network as given (default: mlp with --hidden or --stages, else auto)",
     )
     fitting.add_argument(
         "--tol",
@@ -191,6 +192,18 @@ def _add_fit(commands) -> None:
         "--activation",
         choices=("tanh", "sin", "sigmoid", "gelu", "relu"),
         help="mlp: activation of the hidden layers (default: tanh)",
+    )
+    fitting.add_argument(
+        "--solver",
+        choices=METHODS,
+        help="mlp: method that trains it (default: taylor-lm)",
+    )
+    fitting.add_argument(
+        "--stages",
+        type=_count,
+        metavar="N",
+        help="mlp: train N networks, each on what those before leave over, and merge them "
+        "(default: 1)",
     )
     fitting.add_argument(
         "--input-map",
@@ -329,11 +342,12 @@ def _check_flags(args) -> None:
         _refuse(args, "a table", "samples", "law")
         _check_target(args)
     if args.method is None:
-        args.method = "mlp" if args.hidden else "auto"
+        args.method = "mlp" if args.hidden or args.stages else "auto"
     if args.method == "auto":
         if args.input_map == "auto":
             args.input_map = None  # as it does anyway
-        _refuse(args, "--method auto", "hidden", "activation", "input_map")
+        of_mlp = ("hidden", "activation", "solver", "stages", "input_map")
+        _refuse(args, "--method auto", *of_mlp)
 
 
 def _refuse(args, given: str, *others: str) -> None:
@@ -435,6 +449,8 @@ def _fitted(args, X, y):
             model = MLPRegressor(
                 hidden_layer_sizes=args.hidden or (20, 20),
                 activation=args.activation or "tanh",
+                solver=args.solver or "taylor-lm",
+                n_stages=args.stages or 1,
                 input_map=args.input_map or "auto",
                 tol=args.tol or 0.0,
                 time_limit=args.time_limit,

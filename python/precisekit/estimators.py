@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,9 +16,19 @@ from . import training
 from ._checks import check_finite, positive_int
 from .input_map import KINDS
 from .network import MLP
-from .optimize import History, rounding_floor
+from .optimize import METHODS, History, rounding_floor
 from .posing import Posing
 from .symmetry import Symmetries
+
+# What the estimator itself tells the solver, and the parameters that say it.
+_PARAMETER_OF_OPTION = {
+    "maxiter": "max_iter",
+    "tol": "tol",
+    "time_limit": "time_limit",
+    "verbose": "verbose",
+    "order": "order",
+    "callback": "none: the estimator has its own",
+}
 
 
 @dataclass
@@ -44,8 +55,12 @@ class FitReport:
         Relative RMSE on the samples that `precisekit.fit` held out.
     interrupted : bool
         Whether Ctrl-C ended the fit.
+    stages : list of StageReport
+        For each network of a boosted fit, in order: relative_rmse (after it), scale, frequency,
+        n_iter, seconds, stop_reason.
     history : History
-        One entry an iteration: iteration, seconds, fun, relative_rmse, damping.
+        One entry an iteration: iteration, seconds, fun, relative_rmse, damping, stage. The errors
+        are those of the whole model so far.
     """
 
     relative_rmse: float
@@ -62,6 +77,7 @@ class FitReport:
     race: dict[str, float] = field(default_factory=dict)
     held_out_rmse: float | None = None
     interrupted: bool = False
+    stages: list[training.StageReport] = field(default_factory=list)
     history: History | None = field(default=None, repr=False)
 
 
@@ -76,12 +92,25 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     hidden_layer_sizes : sequence of int
     activation : str or sequence of str
         "tanh", "sin", "sigmoid", "gelu", "relu" (first-order steps only) or "identity".
-    solver : {"taylor-lm"}
+    solver : str
+        A method of `precisekit.minimize`. Taylor-LM trains on growing sets of samples, the others
+        on all of them at once. The race between input maps is always Taylor-LM's.
+    solver_options : dict, optional
+        Options of that method.
     n_stages : int
-        Number of boosted networks; 1 is the only value so far.
+        Number of networks trained one after the other, each on what those before have left over,
+        and merged into one (`precisekit.merge`): boosting. Pays for solvers that stall, as BFGS
+        does, in few dimensions. Later stages are not begun at the rounding floor, and dropped when
+        they gain nothing.
+    stage_activation : {"sin", "same"}
+        First layer of the later stages. "sin": sines that start from the dominant frequency of
+        what is left over (multi-stage networks; Wang and Lai, 2024). "same": that of the first
+        stage (boosting as in Michaud, Liu and Tegmark, 2022), which gains less by far in as many
+        iterations.
     order : int
         Order of the curve that Taylor-LM follows.
     max_iter : int
+        Of each stage.
     tol : float
         Stop at this training relative RMSE; 0 goes on to the last digit.
     input_map : {"auto", "linear", "log", "both"}
@@ -92,7 +121,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         differences of variables in place of both, powers of variables that units call for
         (`precisekit.symmetry`). Kept only where it does better on samples not seen.
     time_limit : float, optional
-        Seconds for the whole fit.
+        Seconds for the whole fit; stages share equally what is left.
     random_state : int, RandomState or None
     verbose : int
         Print a line every `verbose` iterations.
@@ -117,7 +146,9 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         hidden_layer_sizes=(20, 20),
         activation="tanh",
         solver="taylor-lm",
+        solver_options=None,
         n_stages=1,
+        stage_activation="sin",
         order=16,
         max_iter=10_000,
         tol=0.0,
@@ -130,7 +161,9 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
+        self.solver_options = solver_options
         self.n_stages = n_stages
+        self.stage_activation = stage_activation
         self.order = order
         self.max_iter = max_iter
         self.tol = tol
@@ -212,17 +245,17 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             X_held, y_held = check_X_y(*held_out, dtype=np.float64, multi_output=True)
             y_held = y_held.reshape(len(y_held), -1) / scale
             judge = training.HeldOut(training.Data(X_held, y_held), target)
-        run = training.Run(
-            training.Settings(
-                order=self.order,
-                maxiter=self.max_iter,
-                tol=self.tol,
-                deadline=began + (np.inf if self.time_limit is None else self.time_limit),
-                verbose=self.verbose,
-                callback=callback,
-            ),
-            judge,
+        settings = training.Settings(
+            order=self.order,
+            maxiter=self.max_iter,
+            tol=self.tol,
+            method=self.solver,
+            options=dict(self.solver_options or {}),
+            deadline=began + (np.inf if self.time_limit is None else self.time_limit),
+            verbose=self.verbose,
+            callback=callback,
         )
+        run = training.Run(settings, self.n_stages, judge)
 
         def make_net(posing):
             hidden = choose_hidden(posing) if choose_hidden else self.hidden_layer_sizes
@@ -236,14 +269,19 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             symmetries=symmetries,
             find_symmetries=self.find_symmetries,
         )
+        n_params = model.net.n_params
+        if self.n_stages > 1:
+            matched = self.stage_activation == "sin"
+            sines = ("sin", *model.net.activation[1:]) if matched else model.net.activation
+            model = run.boost(model, MLP(model.net.sizes, sines), matched)
         self.network_, self.theta_ = model.net, model.theta
         self.symmetries_, self.input_map_ = model.posing.symmetries, model.posing.input_map
         self.target_scale_ = scale * model.posing.scale
         self._single_output = y.ndim == 1
         self.n_iter_ = model.result.nit
-        if targets.size < model.net.n_params:
+        if targets.size < n_params:
             warnings.warn(
-                f"fewer samples ({len(X)}) than parameters ({model.net.n_params}): the data do "
+                f"fewer samples ({len(X)}) than parameters ({n_params}): the data do "
                 "not determine the fit; use a smaller hidden_layer_sizes",
                 UserWarning,
                 stacklevel=3,
@@ -266,6 +304,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             race=model.race,
             held_out_rmse=None if judge is None else judge.error,
             interrupted=model.result.status == 6,
+            stages=run.stages,
             history=model.result.history,
         )
         return self
@@ -302,10 +341,15 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
 
     def _check_parameters(self) -> None:
-        if self.solver != "taylor-lm":
-            raise ValueError(f"solver must be 'taylor-lm', got {self.solver!r}")
-        if self.n_stages != 1:
-            raise ValueError(f"n_stages must be 1, got {self.n_stages!r}")
+        if self.solver not in METHODS:
+            names = ", ".join(map(repr, METHODS))
+            raise ValueError(f"solver must be one of {names}, got {self.solver!r}")
+        self._check_solver_options()
+        positive_int(self.n_stages, "n_stages")
+        if self.stage_activation not in ("same", "sin"):
+            raise ValueError(
+                f"stage_activation must be 'sin' or 'same', got {self.stage_activation!r}"
+            )
         if self.input_map not in ("auto", *KINDS):
             raise ValueError(f"input_map must be 'auto' or one of {KINDS}, got {self.input_map!r}")
         if self.time_limit is not None and not self.time_limit > 0:
@@ -318,6 +362,17 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         for i, width in enumerate(self.hidden_layer_sizes):
             positive_int(width, f"hidden_layer_sizes[{i}]")
+        no_first_layer = self.n_stages > 1 and len(self.hidden_layer_sizes) == 0
+        if no_first_layer and self.stage_activation == "sin":
+            raise ValueError("stage_activation 'sin' needs a hidden layer in hidden_layer_sizes")
+
+    def _check_solver_options(self) -> None:
+        options = {} if self.solver_options is None else self.solver_options
+        if not isinstance(options, Mapping):
+            raise ValueError(f"solver_options must be a dict, got {options!r}")
+        for name, parameter in _PARAMETER_OF_OPTION.items():
+            if name in options:
+                raise ValueError(f"solver_options must not have {name!r}: set {parameter}")
 
 
 def check_numbers(value, name: str) -> None:

@@ -71,6 +71,7 @@ def save(model, path) -> None:
 
     report = {f.name: getattr(model.report_, f.name) for f in fields(model.report_)}
     history = report.pop("history")
+    report["stages"] = [asdict(stage) for stage in report["stages"]]
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -228,6 +229,7 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     from .network import MLP
     from .optimize import History
     from .symmetry import Relation, Symmetries
+    from .training import StageReport
 
     if header["input_map"] not in KINDS:
         raise ValueError(f"unknown input map {header['input_map']!r}")
@@ -272,8 +274,13 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
         model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
     if len(input_names(model)) != n_features:
         raise ValueError(f"{len(input_names(model))} names for {n_features} inputs")
-    history = History(**{f.name: arrays[_HISTORY + f.name] for f in fields(History)})
-    model.report_ = FitReport(**header["report"], history=history)
+    columns = {f.name: _HISTORY + f.name for f in fields(History)}
+    if columns["stage"] not in arrays:  # written before there were stages
+        arrays[columns["stage"]] = np.ones(len(arrays[columns["iteration"]]), dtype=np.int64)
+    history = History(**{name: arrays[column] for name, column in columns.items()})
+    report = dict(header["report"])
+    report["stages"] = [StageReport(**stage) for stage in report.get("stages", [])]
+    model.report_ = FitReport(**report, history=history)
     model.n_iter_ = model.report_.n_iter
     if header["candidates"]:
         from .selection import Candidate

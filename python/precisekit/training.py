@@ -1,6 +1,7 @@
 """How an estimator trains its network.
 
-A race between input maps, a search for exact symmetries, then growing sets of samples.
+A race between input maps, a search for exact symmetries, then growing sets of samples; and further
+networks for what the first leaves over.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 from scipy.spatial import cKDTree
 
+from .boosting import Boosting
 from .input_map import InputMap
 from .network import MLP
 from .objective import LeastSquares
-from .optimize import History, minimize
-from .optimize._result import CALLBACK, CTRL_C, TIME_LIMIT
+from .optimize import History, minimize, rounding_floor
+from .optimize._result import _AT_THE_FLOOR, CALLBACK, CTRL_C, TIME_LIMIT
 from .posing import Posing
 from .symmetry import Symmetries, find_symmetries
 
@@ -96,6 +98,8 @@ class Settings:
     order: int
     maxiter: int
     tol: float
+    method: str = "taylor-lm"
+    options: dict = field(default_factory=dict)  # of the method
     deadline: float = np.inf  # on time.perf_counter()
     verbose: int = 0
     callback: Callable[[OptimizeResult], bool] | None = None
@@ -116,6 +120,31 @@ class Model:
     looked_at: float = 1.0  # relative RMSE on its own samples when symmetries were last sought
     result: OptimizeResult | None = None
     race: dict[str, float] = field(default_factory=dict)  # error of each map on unseen samples
+
+
+@dataclass
+class StageReport:
+    """One network of a boosted fit.
+
+    Attributes
+    ----------
+    relative_rmse : float
+        Of the sum of all networks up to this one, on all training samples.
+    scale : float
+        Size of what the network was fitted to, in targets of root mean square 1.
+    frequency : float or None
+        What the weights of its first layer started from, by unit of the mapped inputs.
+    n_iter : int
+    seconds : float
+    stop_reason : str
+    """
+
+    relative_rmse: float
+    scale: float
+    frequency: float | None
+    n_iter: int
+    seconds: float
+    stop_reason: str
 
 
 class HeldOut:
@@ -154,13 +183,17 @@ class HeldOut:
 class Run:
     """One fit: a clock, the iterations so far, and the history of all stages."""
 
-    def __init__(self, settings: Settings, held_out: HeldOut | None = None):
+    def __init__(self, settings: Settings, n_stages: int = 1, held_out: HeldOut | None = None):
         self.settings = settings
+        self.n_stages = n_stages
         self.held_out = held_out
         self.began = time.perf_counter()
         self.results: list[OptimizeResult] = []
         self.model: Model | None = None  # what an interruption between two stages leaves
         self.interrupted = False
+        self.stages: list[StageReport] = []
+        self._left_over = 1.0  # relative error that the stages before have left
+        self._scale = 1.0  # of the targets of the stage at work
 
     def train(
         self,
@@ -188,16 +221,104 @@ class Run:
         # fewer samples than parameters say nothing of derivatives
         self._seeks &= data.y.size >= self.model.net.n_params
         self._spare = self.model  # what fewer variables took the place of
+        settings = self.settings
+        self.settings = replace(settings, deadline=self._share(settings, stage=1))
         try:
             self._pose(symmetries)
             if not self.ended:
-                self._grow(self.model)
-            self.model = min(self.model, self._spare, key=lambda model: model.error)
+                if settings.method != "taylor-lm":  # which is what the races are run with
+                    self.model.theta = self._start(self.model.posing).theta
+                self._fit(self.model)
+            if settings.method == "taylor-lm":
+                self.model = min(self.model, self._spare, key=lambda model: model.error)
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
                 raise
             self.interrupted = True
-        return self._summed_up(self.model, data)
+        self.settings = settings
+        model = self._summed_up(self.model, data)
+        seconds = time.perf_counter() - self.began
+        error, n_iter, reason = (model.result[k] for k in ("relative_rmse", "nit", "message"))
+        self.stages.append(StageReport(error, 1.0, None, n_iter, seconds, reason))
+        return model
+
+    def boost(self, model: Model, net: MLP, matched: bool) -> Model:
+        """Fit ``net`` to what the model leaves over, and to what that leaves, until there are as
+        many stages as wanted or nothing is gained; all of them as one network.
+
+        ``matched`` starts the first layers from the frequency of what is left over.
+        """
+        settings, data, message = self.settings, self._data, model.result.message
+        posed = data.posed(model.posing)
+        boosting = Boosting(posed.X, posed.y, posed.weight)
+        boosting.add(model.net, model.theta)
+        # They have judged the first stage, which is not the model any more.
+        self._seeks, self.held_out = False, None
+        try:
+            for stage in range(2, self.n_stages + 1):
+                if self.ended:
+                    break
+                if self._at_the_floor(boosting, model.posing, data.X):
+                    message = f"at the rounding floor after {stage - 1} of {self.n_stages} stages"
+                    break
+                self.settings = replace(
+                    settings,
+                    maxiter=self._iterations() + settings.maxiter,
+                    tol=settings.tol / boosting.relative_rmse,
+                    deadline=self._share(settings, stage),
+                )
+                message = self._boost_once(boosting, Model(net, model.posing, model.theta), matched)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self._data = data
+        model.net, model.theta = boosting.merged()
+        model = self._summed_up(model, data)
+        if not self.interrupted:
+            model.result.message = message
+        return model
+
+    def _boost_once(self, boosting: Boosting, part: Model, matched: bool) -> str:
+        """One more stage, kept unless it gains nothing; why it ended."""
+        began, n_iter, stage = time.perf_counter(), self._iterations(), len(self.stages) + 1
+        self._left_over, self._scale = boosting.relative_rmse, boosting.scale
+        frequency = boosting.frequency() if matched else None
+        part.theta = part.net.init([self._seed, stage], frequency=frequency)
+        _, factor = part.posing(self._data.X)
+        self._data = replace(self._data, y=boosting.residual / boosting.scale * factor[:, None])
+        self._fit(part)
+        boosting.add(part.net, part.theta)
+        message = self.results[-1].message
+        if not boosting.relative_rmse < self._left_over:
+            boosting.drop()
+            message = f"stage {stage} gains nothing"
+        self.stages.append(
+            StageReport(
+                boosting.relative_rmse,
+                self._scale,
+                frequency,
+                self._iterations() - n_iter,
+                time.perf_counter() - began,
+                message,
+            )
+        )
+        return message
+
+    def _share(self, settings: Settings, stage: int) -> float:
+        """The deadline of a stage: it and those to come share what time is left."""
+        return time.perf_counter() + settings.remaining() / (self.n_stages - stage + 1)
+
+    @staticmethod
+    def _at_the_floor(boosting: Boosting, posing: Posing, X: np.ndarray) -> bool:
+        features, factor = posing(X)
+        floor = rounding_floor(*boosting.merged(), features, 1.0, factor)
+        return boosting.relative_rmse <= _AT_THE_FLOOR * floor
+
+    def _fit(self, model: Model) -> None:
+        """Train a network: Taylor-LM on growing parts of the data, other methods on all of it."""
+        if self.settings.method == "taylor-lm":
+            self._grow(model)
+        else:
+            self._stage(model, self._data.posed(model.posing), judge=self.held_out)
 
     @property
     def ended(self) -> bool:
@@ -261,6 +382,8 @@ class Run:
         n_train = min(n_train, max(1, int(0.8 * len(data))))
         self.settings = replace(
             settings,
+            method="taylor-lm",  # others have hardly begun after so few iterations
+            options={},
             maxiter=self._iterations() + min(most, int(np.ceil(_RACE_SHARE * settings.maxiter))),
             deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
         )
@@ -399,6 +522,7 @@ class Run:
             if settings.callback is not None:
                 shown = OptimizeResult(state, net=model.net, input_map=model.posing.input_map)
                 shown.update(nit=state.nit + iterations, seconds=state.seconds + seconds)
+                shown.update(relative_rmse=state.relative_rmse * self._left_over)
                 if settings.callback(shown):
                     return True
             if judge is not None and judge.judge(model, state.x):
@@ -411,20 +535,27 @@ class Run:
                 outcome, model.looked_at = _LOOK, error
             return outcome is not None
 
+        options = settings.options
+        if settings.method == "taylor-lm":
+            options = dict(order=settings.order, damping=model.damping) | options
         result = minimize(
             data.objective(model.net),
             model.theta,
-            order=settings.order,
+            settings.method,
             maxiter=max(settings.maxiter - iterations, 0),
             tol=settings.tol if unseen is None else 0.0,
             time_limit=settings.remaining(),
-            damping=model.damping,
             callback=callback,
             verbose=settings.verbose,
+            **options,
         )
         result.history.iteration += iterations
         result.history.seconds += seconds
-        model.theta, model.damping, model.result = result.x, result.damping, result
+        result.history.relative_rmse *= self._left_over
+        result.history.fun *= self._scale**2
+        result.history.stage[:] = len(self.stages) + 1
+        model.theta, model.result = result.x, result
+        model.damping = result.get("damping", model.damping)
         if recorded:
             self.results.append(result)
         self._outcome = result.status if outcome is None else outcome

@@ -26,7 +26,7 @@ class History:
     """What a run passed through, one entry an iteration.
 
     A column that has no meaning is NaN: `damping` but for Taylor-LM, `relative_rmse` of a function
-    that is not a `LeastSquares`.
+    that is not a `LeastSquares`. `stage` is 1 but for the later stages of a boosted fit.
     """
 
     iteration: np.ndarray
@@ -34,13 +34,15 @@ class History:
     fun: np.ndarray
     relative_rmse: np.ndarray
     damping: np.ndarray
+    stage: np.ndarray
 
     @classmethod
     def of(cls, records: list[tuple]) -> History:
         """From one tuple an iteration."""
         # there is no record at all of a start that is not finite
-        columns = zip(*records, strict=True) if records else [()] * len(fields(cls))
-        history = cls(*(np.array(column, dtype=np.float64) for column in columns))
+        columns = zip(*records, strict=True) if records else [()] * (len(fields(cls)) - 1)
+        columns = [np.array(column, dtype=np.float64) for column in columns]
+        history = cls(*columns, stage=np.ones(len(records), dtype=np.int64))
         history.iteration = history.iteration.astype(np.int64)
         return history
 
