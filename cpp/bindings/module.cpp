@@ -7,6 +7,7 @@ void bind_network(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
 void bind_optimize(pybind11::module_& m);
 void bind_spline(pybind11::module_& m);
+void bind_sparse_simplex(pybind11::module_& m);
 void bind_tricubic(pybind11::module_& m);
 void bind_simplex(pybind11::module_& m);
 }  // namespace precisekit::bindings
@@ -19,6 +20,7 @@ PYBIND11_MODULE(_core, m) {
   precisekit::bindings::bind_optimize(m);
   precisekit::bindings::bind_spline(m);
   precisekit::bindings::bind_chebyshev(m);
+  precisekit::bindings::bind_sparse_simplex(m);
   precisekit::bindings::bind_tricubic(m);
   precisekit::bindings::bind_simplex(m);
 }

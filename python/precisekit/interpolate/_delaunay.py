@@ -78,7 +78,7 @@ def delaunay_mesh(points: np.ndarray) -> Mesh:
         if len(tri.coplanar) == 0:
             return Mesh(points, _table(tri.simplices), _table(tri.neighbors))
 
-    _check_distinct(points)
+    check_distinct(points)
     if tri is None:
         rank = np.linalg.matrix_rank(_around_zero(points))
         if rank < d:
@@ -112,7 +112,7 @@ def _around_zero(points: np.ndarray) -> np.ndarray:
 def _line(points: np.ndarray) -> Mesh:
     """Intervals between neighbours on the line."""
     order = np.argsort(points[:, 0], kind="stable").astype(np.int32)
-    _check_distinct(points)
+    check_distinct(points)
     m = len(order) - 1
     right = np.arange(1, m + 1, dtype=np.int32)
     right[-1] = -1
@@ -120,7 +120,7 @@ def _line(points: np.ndarray) -> Mesh:
     return Mesh(points, np.c_[order[:-1], order[1:]], np.c_[right, left])
 
 
-def _check_distinct(points: np.ndarray) -> None:
+def check_distinct(points: np.ndarray) -> None:
     """Raise ValueError for repeated points, naming the first that repeats another."""
     order = np.lexsort(points.T[::-1])
     same = (points[order[1:]] == points[order[:-1]]).all(axis=1)
