@@ -65,3 +65,19 @@ class TaylorLm:
 
     def time_ten_iterations(self):
         pk.minimize(self.objective, self.net.init(0), maxiter=10)
+
+
+class Descent:
+    """A hundred iterations of the methods that need little but gradients."""
+
+    params = ["bfgs", "ssbfgs", "l-bfgs", "adam"]
+    param_names = ["method"]
+
+    def setup(self, method):
+        sizes = (1, 20, 20, 1)
+        self.theta, X, y = peers.data(sizes, 1_000)
+        self.objective = pk.LeastSquares(pk.MLP(sizes), X, y)
+        pk.set_num_threads(1)
+
+    def time_hundred_iterations(self, method):
+        pk.minimize(self.objective, self.theta, method, maxiter=100)

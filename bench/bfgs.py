@@ -1,8 +1,8 @@
-"""BFGS against SciPy's with PyTorch's gradient, and the digits of self-scaled BFGS.
+"""BFGS against SciPy's with PyTorch's gradient and optimistix's, and self-scaled BFGS's digits.
 
 ``python -m bench.bfgs [speed|loss|digits]`` prints a table for each of what is asked, all without
-an argument. All on one thread; ``loss`` takes some minutes of SciPy's time. Without PyTorch its
-columns are left out, visibly.
+an argument. All on one thread; ``loss`` takes some minutes of SciPy's time. The columns of a peer
+that is not installed (``pip install torch==2.13.0 jax optimistix``) are left out, visibly.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from bench.tasks import equation, relative_rmse, teacher
 NETWORK = (1, 20, 20, 1)
 SAMPLES = (1_000, 10_000)
 ITERATIONS = 4_000
+ASKED = {1_000: 35, 10_000: 12}  # times SciPy with PyTorch's gradient
+ASKED_OPTIMISTIX = 2
 
 # relative RMSE on the test points that self-scaled BFGS is to reach
 DIGITS = {
@@ -74,35 +76,85 @@ def scipys(peer, n, iterations):
     return counted.median(), result
 
 
-def installed_torch():
+class Optimistix(peers.Jax):
+    """optimistix's BFGS, jitted; its steps count rejected ones too, which flatters it."""
+
+    def __init__(self):
+        super().__init__()
+        import optimistix
+
+        self.optimistix = optimistix
+
+    def seconds(self, n, steps):
+        jax, optimistix = self.jax, self.optimistix
+        loss = peers.loss_of(jax.numpy.tanh, NETWORK)
+        theta, X, y = (jax.numpy.asarray(a) for a in peers.data(NETWORK, n))
+        solver = optimistix.BFGS(rtol=0.0, atol=0.0)
+
+        @jax.jit
+        def run(theta):
+            solution = optimistix.minimise(
+                lambda t, _: loss(t, X, y), solver, theta, max_steps=steps, throw=False
+            )
+            return solution.value, solution.stats["num_steps"]
+
+        jax.block_until_ready(run(theta))
+        start = time.perf_counter()
+        _, taken = jax.block_until_ready(run(theta))
+        return (time.perf_counter() - start) / int(taken)
+
+
+def installed(peer, name):
     try:
-        return peers.Torch()
+        return peer()
     except ImportError as error:
-        print(f"SciPy with torch left out: {error}", file=sys.stderr)
+        print(f"{name} left out: {error}", file=sys.stderr)
         return None
 
 
-def compare(peer, iterations, budget_title):
+def compare_speed(iterations=150):
+    torch = installed(peers.Torch, "SciPy with torch")
+    optimistix = installed(Optimistix, "optimistix")
     n_params = pk.MLP(NETWORK).n_params
-    print(f"\nBFGS, P = {n_params}, one thread, {pk._core.isa()}, {budget_title}")
-    print(f"{'n':>7} {'precisekit':>11} {'SciPy+torch':>12} {'ratio':>6}   loss: ours, SciPy's")
+    print(f"\nBFGS, P = {n_params}, one thread, {pk._core.isa()}: median time of an iteration")
+    print(
+        f"{'n':>7} {'precisekit':>11} {'SciPy+torch':>12} {'ratio':>6} {'asked':>6} "
+        f"{'optimistix':>11} {'ratio':>6} {'asked':>6} {'ssbfgs':>9}"
+    )
     for n in SAMPLES:
-        seconds, result = ours(n, iterations)
+        seconds = ours(n, iterations)[0]
         line = f"{n:7d} {1e3 * seconds:8.3f} ms"
-        if peer is None:
-            print(f"{line} {'-':>12} {'-':>6}   {result.fun:.3e}")
-            continue
-        theirs, reference = scipys(peer, n, iterations)
-        print(
-            f"{line} {1e3 * theirs:9.3f} ms {theirs / seconds:6.1f}   {result.fun:.3e} "
-            f"({result.nit}) {reference.fun:.3e} ({reference.nit})",
-            flush=True,
-        )
+        for theirs, asked in (
+            (torch and scipys(torch, n, iterations)[0], ASKED[n]),
+            (optimistix and optimistix.seconds(n, iterations), ASKED_OPTIMISTIX),
+        ):
+            line += (
+                f" {1e3 * theirs:9.3f} ms {theirs / seconds:6.1f} {asked:6d}"
+                if theirs
+                else f" {'-':>12} {'-':>6} {asked:6d}"
+            )
+        print(f"{line} {1e3 * ours(n, iterations, 'ssbfgs')[0]:6.3f} ms", flush=True)
+
+
+def compare_loss():
+    torch = installed(peers.Torch, "SciPy with torch")
+    print(f"\nloss after {ITERATIONS} iterations (those done); ours is not to be higher")
+    print(f"{'n':>7} {'bfgs':>18} {'SciPy+torch':>18} {'ssbfgs':>18}")
+    for n in SAMPLES:
+        runs = [
+            ours(n, ITERATIONS)[1],
+            scipys(torch, n, ITERATIONS)[1] if torch else None,
+            ours(n, ITERATIONS, "ssbfgs")[1],
+        ]
+        cells = (f"{run.fun:10.3e} ({run.nit:5d})" if run else f"{'-':>18}" for run in runs)
+        print(f"{n:7d} " + " ".join(cells), flush=True)
 
 
 def digits(time_limit=60.0):
-    print("\nself-scaled BFGS, 1-20-20-1 and 2-20-20-1: relative RMSE on test points")
-    print(f"{'task':16} {'test':>8} {'asked':>8} {'train':>8} {'seconds':>8} {'nit':>6}  message")
+    print("\nself-scaled, 1-20-20-1 and 2-20-20-1: relative RMSE on test points")
+    print(
+        f"{'task':16} {'method':9} {'test':>8} {'asked':>8} {'train':>8} {'seconds':>8} {'nit':>6}"
+    )
     for name, (load, asked) in DIGITS.items():
         X, y, X_test, y_test = load(0)
         lo, hi, scale = X.min(axis=0), X.max(axis=0), np.sqrt(np.mean(y**2))
@@ -112,22 +164,24 @@ def digits(time_limit=60.0):
 
         net = pk.MLP([X.shape[1], 20, 20, 1])
         objective = pk.LeastSquares(net, box(X), y / scale)
-        result = pk.minimize(objective, net.init(0), "ssbfgs", maxiter=10**6, time_limit=time_limit)
-        error = relative_rmse(net.forward(result.x, box(X_test)) * scale, y_test)
-        print(
-            f"{name:16} {error:8.1e} {asked:8.1e} {result.relative_rmse:8.1e} "
-            f"{result.history.seconds[-1]:8.1f} {result.nit:6d}  {result.message}",
-            flush=True,
-        )
+        for method in ("ssbfgs", "ssbroyden"):
+            result = pk.minimize(
+                objective, net.init(0), method, maxiter=10**6, time_limit=time_limit
+            )
+            error = relative_rmse(net.forward(result.x, box(X_test)) * scale, y_test)
+            print(
+                f"{name:16} {method:9} {error:8.1e} {asked:8.1e} {result.relative_rmse:8.1e} "
+                f"{result.history.seconds[-1]:8.1f} {result.nit:6d}  {result.message[:40]}",
+                flush=True,
+            )
 
 
 def main(asked: list[str]) -> None:
     pk.set_num_threads(1)
-    peer = installed_torch() if not asked or {"speed", "loss"} & set(asked) else None
     if not asked or "speed" in asked:
-        compare(peer, 150, "median time of an iteration")
+        compare_speed()
     if not asked or "loss" in asked:
-        compare(peer, ITERATIONS, f"{ITERATIONS} iterations")
+        compare_loss()
     if not asked or "digits" in asked:
         digits()
 

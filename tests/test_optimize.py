@@ -241,7 +241,7 @@ def test_rounding_floor_of_a_network():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "newton"}, "method must be one of 'taylor-lm', .*, got 'newton'"),
+        ({"method": "sgd"}, "method must be one of 'taylor-lm', .*, got 'sgd'"),
         ({"order": 0}, "order"),
         ({"maxiter": -1}, "maxiter"),
         ({"tol": -1e-9}, "tol"),

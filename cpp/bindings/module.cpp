@@ -3,6 +3,7 @@
 namespace precisekit::bindings {
 void bind_chebyshev(pybind11::module_& m);
 void bind_core(pybind11::module_& m);
+void bind_descent(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
 void bind_optimize(pybind11::module_& m);
@@ -23,4 +24,5 @@ PYBIND11_MODULE(_core, m) {
   precisekit::bindings::bind_sparse_simplex(m);
   precisekit::bindings::bind_tricubic(m);
   precisekit::bindings::bind_simplex(m);
+  precisekit::bindings::bind_descent(m);
 }

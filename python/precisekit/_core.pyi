@@ -90,30 +90,87 @@ def taylor_lm(
     observe: Callable[[int, float, float, float, _Float64], bool],
 ) -> dict[str, Any]: ...
 
-class BfgsOptions:
+class DescentOptions:
+    target: float
+    max_iterations: int
+    time_limit: float
+
+class QuasiNewtonOptions(DescentOptions):
     def __init__(self) -> None: ...
     gradient_tolerance: float
     norm: float
     step_tolerance: float
-    target: float
-    max_iterations: int
-    time_limit: float
     c1: float
     c2: float
-    self_scaling: bool
-    inverse_hessian: _Float64
 
-def bfgs_least_squares(
-    objective: LeastSquares,
-    theta0: _Float64,
-    options: BfgsOptions,
-    observe: Callable[[int, float, float, _Float64], bool],
-) -> dict[str, Any]: ...
-def bfgs_function(
-    fun: Callable[[_Float64], tuple[float, _Float64]],
+class AdamOptions(DescentOptions):
+    def __init__(self) -> None: ...
+    learning_rate: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    record_every: int
+
+class LogarithmicGrid:
+    low: float
+    high: float
+    n_points: int
+    n_rounds: int
+
+class LowCurvatureOptions(DescentOptions):
+    def __init__(self) -> None: ...
+    tau: float
+    grid: LogarithmicGrid
+
+class NewtonOptions(DescentOptions):
+    def __init__(self) -> None: ...
+    gradient_tolerance: float
+    initial_radius: float
+
+# A LeastSquares, or an object with the methods value(x), value_and_gradient(x) and hessian(x).
+_Objective = Any
+_Observe = Callable[[int, float, float, _Float64], bool]
+
+def bfgs(
+    objective: _Objective,
     x0: _Float64,
-    options: BfgsOptions,
-    observe: Callable[[int, float, float, _Float64], bool],
+    options: QuasiNewtonOptions,
+    inverse_hessian: _Float64,
+    observe: _Observe,
+) -> dict[str, Any]: ...
+def ssbfgs(
+    objective: _Objective,
+    x0: _Float64,
+    options: QuasiNewtonOptions,
+    inverse_hessian: _Float64,
+    observe: _Observe,
+) -> dict[str, Any]: ...
+def ssbroyden(
+    objective: _Objective,
+    x0: _Float64,
+    options: QuasiNewtonOptions,
+    inverse_hessian: _Float64,
+    observe: _Observe,
+) -> dict[str, Any]: ...
+def lbfgs(
+    objective: _Objective,
+    x0: _Float64,
+    options: QuasiNewtonOptions,
+    memory: int,
+    observe: _Observe,
+) -> dict[str, Any]: ...
+def adam(
+    objective: _Objective,
+    x0: _Float64,
+    options: AdamOptions,
+    batch_size: int,
+    observe: _Observe,
+) -> dict[str, Any]: ...
+def low_curvature(
+    objective: _Objective, x0: _Float64, options: LowCurvatureOptions, observe: _Observe
+) -> dict[str, Any]: ...
+def newton(
+    objective: _Objective, x0: _Float64, options: NewtonOptions, observe: _Observe
 ) -> dict[str, Any]: ...
 
 class ChebyshevSeries:

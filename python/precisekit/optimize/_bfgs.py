@@ -1,127 +1,21 @@
-"""BFGS and self-scaled BFGS, for a `LeastSquares` and for any function of Python."""
+"""BFGS, self-scaled BFGS and Broyden, L-BFGS, for a `LeastSquares` and for any function."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import OptimizeResult, OptimizeWarning
-from scipy.optimize._numdiff import approx_derivative
+from scipy.optimize import LbfgsInvHessProduct, OptimizeResult, OptimizeWarning
 
 from .. import _core
 from .._checks import finite_array, positive_int
-from ..objective import LeastSquares
-from ._result import (
-    CALLBACK,
-    CTRL_C,
-    TIME_LIMIT,
-    History,
-    Observer,
-    checked_least_squares,
-    checked_limits,
-    stop_at_floor,
+from ._descent import Descent
+
+_ROUNDING = (
+    "rounding hides any further decrease: values of the function carry noise of about {noise:.1e}, "
+    "and steps judged by the gradient alone (approximate Wolfe conditions) gain nothing"
 )
-
-# status and message for each reason for which the solver stops; 0 to 3 are SciPy's
-STATUS = {
-    "gradient": (0, "the norm of the gradient is within gtol"),
-    "step": (0, "the step is within xrtol"),
-    "tolerance": (0, "relative RMSE reached tol"),
-    "rounding_floor": (0, "at the rounding floor"),
-    "max_iterations": (1, "maxiter reached"),
-    "rounding": (
-        2,
-        "rounding hides any further decrease: values of the function carry noise of about "
-        "{noise:.1e}, and steps judged by the gradient alone (approximate Wolfe conditions) gain "
-        "nothing",
-    ),
-    "not_finite": (3, "the function or its gradient is not finite, last at x = {x}"),
-    "time_limit": TIME_LIMIT,
-    "interrupted": CALLBACK,
-    "keyboard_interrupt": CTRL_C,
-}
-
-_FORWARD_STEP = float(np.sqrt(np.finfo(np.float64).eps))
-
-
-def _shown(x: np.ndarray) -> str:
-    return np.array2string(x, precision=17, threshold=10)
-
-
-class _Function:
-    """A function of Python and its gradient, checked and counted."""
-
-    def __init__(self, fun, jac, args, eps, finite_diff_rel_step):
-        if not callable(fun):
-            raise ValueError(
-                f"objective must be a LeastSquares or a function, got {type(fun).__name__}"
-            )
-        self._fun = fun
-        self._args = args if isinstance(args, tuple) else (args,)
-        self._jac = jac
-        self._differences = None
-        if jac is None or jac is False:
-            self._differences = dict(method="2-point", abs_step=eps)
-        elif isinstance(jac, str) and jac in ("2-point", "3-point"):
-            self._differences = dict(method=jac, rel_step=finite_diff_rel_step)
-        elif jac is not True and not callable(jac):
-            raise ValueError(
-                f"jac must be a function, True, None, '2-point' or '3-point', got {jac!r}"
-            )
-        self.nfev = self.njev = 0
-        self.not_finite_at: np.ndarray | None = None
-
-    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = self._evaluate(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            self.not_finite_at = x
-        return value, gradient
-
-    def _evaluate(self, x):
-        self.njev += 1
-        if self._jac is True:
-            self.nfev += 1
-            value, gradient = self._call(self._fun, x)
-            return _number(value, x), _vector(gradient, x)
-        value = self._value(x)
-        if self._differences is None:
-            return value, _vector(self._call(self._jac, x), x)
-        if not np.isfinite(value):
-            return value, np.full(x.size, np.nan)
-        return value, approx_derivative(self._value, x, f0=value, **self._differences)
-
-    def _value(self, x) -> float:
-        self.nfev += 1
-        return _number(self._call(self._fun, x), x)
-
-    def _call(self, function, x):
-        try:
-            return function(x.copy(), *self._args)
-        except Exception as error:
-            error.add_note(f"at x = {_shown(x)}")
-            raise
-
-
-def _number(value, x) -> float:
-    try:
-        return float(np.asarray(value).item())
-    except (TypeError, ValueError):
-        message = f"fun must return a real number, got {value!r} at x = {_shown(x)}"
-        raise ValueError(message) from None
-
-
-def _vector(gradient, x) -> np.ndarray:
-    if not np.iscomplexobj(gradient):
-        try:
-            array = np.atleast_1d(np.asarray(gradient, dtype=np.float64))
-        except (TypeError, ValueError):
-            array = None
-        if array is not None and array.shape == x.shape:
-            return array
-    shape = np.shape(gradient)
-    raise ValueError(f"jac must return {x.size} real numbers, got shape {shape} at x = {_shown(x)}")
 
 
 def _checked_inverse_hessian(hess_inv0, n: int) -> np.ndarray:
@@ -137,91 +31,64 @@ def _checked_inverse_hessian(hess_inv0, n: int) -> np.ndarray:
     return H
 
 
+def _options(descent: Descent, maxiter: int, gtol, norm, xrtol, c1, c2):
+    options = _core.QuasiNewtonOptions()
+    descent.limit(options, maxiter)
+    options.gradient_tolerance = descent.gtol(gtol)
+    options.norm, options.step_tolerance = float(norm), float(xrtol)
+    options.c1, options.c2 = float(c1), float(c2)
+    return options
+
+
+def _run(descent: Descent, solve, *arguments) -> tuple[OptimizeResult, dict]:
+    result, extra = descent.run(solve, *arguments)
+    del result.nhev
+    result.noise = max(extra["noise"], 0.5 * np.finfo(np.float64).eps * abs(result.fun))
+    if result.status == 2:
+        result.message = _ROUNDING.format(noise=result.noise)
+    return result, extra
+
+
 def minimize_bfgs(
-    fun: LeastSquares | Callable,
+    fun,
     x0,
     *,
-    self_scaling: bool = False,
-    jac=None,
-    args: tuple = (),
+    solver: str = "bfgs",
     gtol: float | None = None,
     norm: float = np.inf,
-    maxiter: int | None = None,
-    tol: float = 0.0,
     xrtol: float = 0.0,
     c1: float = 1e-4,
     c2: float = 0.9,
     hess_inv0=None,
-    eps=_FORWARD_STEP,
-    finite_diff_rel_step=None,
-    time_limit: float | None = None,
-    callback: Callable | None = None,
-    verbose: int = 0,
+    **common,
 ) -> OptimizeResult:
-    """`precisekit.minimize` with method "bfgs" or "ssbfgs"."""
-    options = _core.BfgsOptions()
-    options.time_limit = checked_limits(tol, time_limit)
-    if isinstance(fun, LeastSquares):
-        if jac is not None or args != ():
-            raise ValueError("jac and args are for functions: a LeastSquares has its own gradient")
-        x0 = checked_least_squares(fun, x0)
-        squares_of_one = fun.target_norm**2 / fun.n_residuals  # the loss of relative RMSE 1
-        options.target = tol**2 * squares_of_one
-        default_gtol, function = 0.0, None
-    else:
-        function = _Function(fun, jac, args, eps, finite_diff_rel_step)
-        x0 = np.atleast_1d(finite_array(x0, "x0", (0, 1)))
-        default_gtol = tol if tol > 0 else 1e-5
-    options.gradient_tolerance = default_gtol if gtol is None else float(gtol)
-    options.norm = float(norm)
-    if maxiter is None:
-        maxiter = 200 * x0.size
-    options.max_iterations = positive_int(maxiter, "maxiter", at_least=0)
-    options.step_tolerance = float(xrtol)
-    options.c1, options.c2 = float(c1), float(c2)
-    options.self_scaling = self_scaling
-    if hess_inv0 is not None:
-        options.inverse_hessian = _checked_inverse_hessian(hess_inv0, x0.size)
+    """`precisekit.minimize` with the `solver` of the core: "bfgs", "ssbfgs" or "ssbroyden"."""
+    descent = Descent(fun, x0, **common)
+    n = descent.x0.size
+    options = _options(descent, 200 * n, gtol, norm, xrtol, c1, c2)
+    H = np.empty((0, 0)) if hess_inv0 is None else _checked_inverse_hessian(hess_inv0, n)
+    result, extra = _run(descent, getattr(_core, solver), options, H)
+    result.hess_inv = extra["hess_inv"]
+    return result
 
-    observer = Observer(callback, verbose)
 
-    def relative_rmse(value):
-        return float(np.sqrt(value / squares_of_one)) if function is None else np.nan
-
-    def observe(iteration, seconds, value, x):
-        return observer(x, iteration, seconds, value, relative_rmse(value))
-
-    if function is None:
-        run = _core.bfgs_least_squares(fun._core, x0, options, observe)
-        nfev = njev = run["evaluations"]
-        not_finite_at = x0
-    else:
-        run = _core.bfgs_function(function, x0, options, observe)
-        nfev, njev = function.nfev, function.njev
-        not_finite_at = function.not_finite_at
-
-    x, value, reason = run["x"], run["fun"], run["reason"]
-    result = OptimizeResult(
-        x=x,
-        fun=value,
-        jac=run["jac"],
-        hess_inv=run["hess_inv"],
-        nit=run["iterations"],
-        nfev=nfev,
-        njev=njev,
-        noise=max(run["noise"], 0.5 * np.finfo(np.float64).eps * abs(value)),
-        history=History.of(observer.records),
-    )
-    if function is None:
-        result.relative_rmse = relative_rmse(value)
-        reason, result.rounding_floor = stop_at_floor(fun, x, reason, result.relative_rmse)
-    result.status, message = STATUS[reason]
-    if reason == "rounding":
-        message = message.format(noise=result.noise)
-    elif reason == "not_finite":
-        message = message.format(x=_shown(not_finite_at))
-    result.message = message
-    result.success = result.status == 0
+def minimize_lbfgs(
+    fun,
+    x0,
+    *,
+    m: int = 10,
+    gtol: float | None = None,
+    norm: float = np.inf,
+    xrtol: float = 0.0,
+    c1: float = 1e-4,
+    c2: float = 0.9,
+    **common,
+) -> OptimizeResult:
+    """`precisekit.minimize` with method "l-bfgs"."""
+    descent = Descent(fun, x0, **common)
+    options = _options(descent, 15_000, gtol, norm, xrtol, c1, c2)
+    result, extra = _run(descent, _core.lbfgs, options, positive_int(m, "m"))
+    result.hess_inv = LbfgsInvHessProduct(extra["steps"].T, extra["changes"].T)
     return result
 
 
@@ -244,14 +111,18 @@ def _scipy_callback(callback):
 
 
 _SCIPY_OPTIONS = (
-    "gtol", "norm", "maxiter", "xrtol", "c1", "c2", "hess_inv0", "eps", "finite_diff_rel_step",
-    "time_limit",
+    "gtol", "norm", "maxiter", "xrtol", "c1", "c2", "hess_inv0", "m", "eps", "finite_diff_rel_step",
+    "check_grad", "time_limit",
 )  # fmt: skip
 
 
-def _scipy_method(self_scaling, fun, x0, args, jac, callback, given) -> OptimizeResult:
-    name = "ssbfgs" if self_scaling else "bfgs"
-    options = {key: given.pop(key) for key in _SCIPY_OPTIONS if key in given}
+def _scipy_method(name, minimizer, fun, x0, args, jac, callback, given, **fixed) -> OptimizeResult:
+    known = inspect.signature(minimizer).parameters
+    options = {
+        key: given.pop(key)
+        for key in _SCIPY_OPTIONS
+        if key in given and (key in known or key not in ("hess_inv0", "m"))
+    }
     hessians = [given.pop(key, None) for key in ("hess", "hessp")]
     bounds, constraints = given.pop("bounds", None), given.pop("constraints", ())
     disp, return_all = given.pop("disp", False), given.pop("return_all", False)
@@ -276,14 +147,14 @@ def _scipy_method(self_scaling, fun, x0, args, jac, callback, given) -> Optimize
         if told is not None:
             told(state)
 
-    result = minimize_bfgs(
+    result = minimizer(
         fun,
         x0,
-        self_scaling=self_scaling,
         args=args,
         jac=jac,
         tol=0.0 if tol is None else tol,
         callback=watch if return_all else told,
+        **fixed,
         **options,
     )
     if return_all:
@@ -324,22 +195,48 @@ def bfgs(fun, x0, args=(), jac=None, callback=None, **options) -> OptimizeResult
     callback : callable
         ``callback(intermediate_result)`` or ``callback(x)``, by the name of its parameter.
     **options
-        gtol, norm, maxiter, xrtol, c1, c2, hess_inv0, eps, finite_diff_rel_step, disp, return_all
-        and time_limit.
+        gtol, norm, maxiter, xrtol, c1, c2, hess_inv0, eps, finite_diff_rel_step, disp, return_all,
+        time_limit and check_grad: compare `jac` with differences of `fun` first, along each
+        coordinate.
 
     Raises
     ------
     ValueError
         If `fun` or `jac` returns what is not a number or has a wrong shape (the message names x),
-        or for an option out of range. What `fun` and `jac` raise goes through, with a note that
-        names x. NaN and infinity raise nothing: the line search steps back.
+        if `check_grad` finds that they disagree, or for an option out of range. What `fun` and
+        `jac` raise goes through, with a note that names x. Whatever is raised after the start has
+        the result so far, with the best point, as its attribute ``result``. NaN and infinity raise
+        nothing: the line search steps back.
     """
-    return _scipy_method(False, fun, x0, args, jac, callback, options)
+    return _scipy_method("bfgs", minimize_bfgs, fun, x0, args, jac, callback, options)
 
 
 def ssbfgs(fun, x0, args=(), jac=None, callback=None, **options) -> OptimizeResult:
     """Self-scaled BFGS as a method of SciPy; arguments and result are those of `bfgs`.
 
-    Before each update the inverse Hessian is divided by min(1, y's / s'Bs).
+    Before each update the inverse Hessian is divided by min(1, y's / s'Bs). It is kept as a product
+    of two factors, so that rounding leaves it positive definite.
     """
-    return _scipy_method(True, fun, x0, args, jac, callback, options)
+    return _scipy_method(
+        "ssbfgs", minimize_bfgs, fun, x0, args, jac, callback, options, solver="ssbfgs"
+    )
+
+
+def ssbroyden(fun, x0, args=(), jac=None, callback=None, **options) -> OptimizeResult:
+    """Self-scaled Broyden as a method of SciPy; arguments and result are those of `bfgs`.
+
+    As `ssbfgs`, with scale and member of Broyden's family chosen at each step (Al-Baali and
+    Khalfan, 2005).
+    """
+    return _scipy_method(
+        "ssbroyden", minimize_bfgs, fun, x0, args, jac, callback, options, solver="ssbroyden"
+    )
+
+
+def lbfgs(fun, x0, args=(), jac=None, callback=None, **options) -> OptimizeResult:
+    """L-BFGS as a method of SciPy; arguments and result are those of `bfgs`.
+
+    In place of ``hess_inv0`` there is the option ``m``, the number of steps remembered (10);
+    ``hess_inv`` of the result is a `scipy.optimize.LbfgsInvHessProduct`.
+    """
+    return _scipy_method("lbfgs", minimize_lbfgs, fun, x0, args, jac, callback, options)

@@ -23,7 +23,7 @@ CTRL_C = (6, "interrupted (Ctrl-C): the best parameters so far are returned")
 
 @dataclass
 class History:
-    """What a run passed through, one entry an iteration.
+    """What a run passed through, one entry an iteration (of Adam, one every `record_every` steps).
 
     A column that has no meaning is NaN: `damping` but for Taylor-LM, `relative_rmse` of a function
     that is not a `LeastSquares`. `stage` is 1 but for the later stages of a boosted fit.
@@ -123,7 +123,7 @@ def stop_at_floor(
         floor = floor_of(objective, theta)
     except KeyboardInterrupt:  # must not cost the result
         return "keyboard_interrupt", float("inf")
-    nothing_gained = reason in ("no_damping", "stalled", "rounding")
+    nothing_gained = reason in ("no_damping", "stalled", "rounding", "no_step")
     if nothing_gained and relative_rmse <= _AT_THE_FLOOR * floor:
         reason = "rounding_floor"
     return reason, floor

@@ -221,6 +221,26 @@ class SampleBlocks {
     }
   }
 
+  // Room for n samples, all zero.
+  SampleBlocks(Index n, Index rows) : n_(n), rows_(rows), data_(count() * rows * kernels::kStride) {
+    data_.set_zero();
+  }
+
+  // Fills it with the samples of `source` from `first` on, counted modulo their number.
+  void assign_cyclic(const SampleBlocks& source, Index first) {
+    Index run;
+    for (Index s = 0; s < n_; s += run) {
+      const Index from = (first + s) % source.n_;
+      const Index b = s / kernels::kBlock, c = s % kernels::kBlock;
+      const Index source_b = from / kernels::kBlock, source_c = from % kernels::kBlock;
+      run = std::min(samples(b) - c, source.samples(source_b) - source_c);
+      for (Index k = 0; k < rows_; ++k) {
+        std::copy_n(source.block(source_b) + k * kernels::kStride + source_c, run,
+                    block(b) + k * kernels::kStride + c);
+      }
+    }
+  }
+
   Index n() const { return n_; }
   Index rows() const { return rows_; }
   Index count() const { return (n_ + kernels::kBlock - 1) / kernels::kBlock; }

@@ -36,11 +36,31 @@ class LeastSquares {
     target_norm_ = std::sqrt(target_norm_);
   }
 
+  // The error on `count` samples of `whole`, the first ones until assign_slice() is called. Weights
+  // keep the scale that they have in the whole. Throws std::invalid_argument for a count below 1.
+  LeastSquares(const LeastSquares& whole, Index count)
+      : net_(whole.net_),
+        X_(count, whole.X_.rows()),
+        Y_(count, whole.Y_.rows()),
+        scale_(whole.scale_.size() ? Vector(std::max<Index>(count, 0)) : Vector()),
+        target_norm_(whole.target_norm_) {
+    if (count < 1) throw std::invalid_argument("batch_size must be at least 1");
+    assign_slice(whole, 0);
+  }
+
+  // Takes the samples of `whole` from `first` on, counted modulo their number. Touches no other
+  // object, and allocates nothing.
+  void assign_slice(const LeastSquares& whole, Index first) {
+    X_.assign_cyclic(whole.X_, first);
+    Y_.assign_cyclic(whole.Y_, first);
+    for (Index s = 0; s < scale_.size(); ++s) scale_[s] = whole.scale_[(first + s) % whole.X_.n()];
+  }
+
   const Mlp& network() const { return net_; }
   const SampleBlocks& samples() const { return X_; }
   Index n_params() const { return net_.n_params(); }
   Index n_residuals() const { return X_.n() * net_.n_outputs(); }
-  // |y|, weighted as the residuals are.
+  // |y|, weighted as the residuals are; of a slice, that of the whole.
   double target_norm() const { return target_norm_; }
 
   double value(const VectorRef& theta) const {
