@@ -445,7 +445,7 @@ class TestReuse:
 def test_same_bits_on_any_number_of_threads(d):
     rng = np.random.default_rng(0)
     points = rng.uniform(size=(40, d))
-    f = SimplexInterpolator(points, rng.standard_normal(40))
+    f = SimplexInterpolator(points, rng.standard_normal(40), method="mesh")
     xi = rng.uniform(0.1, 0.9, (70_000, d))
     threads = pk.get_num_threads()
     try:
