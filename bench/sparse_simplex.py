@@ -29,7 +29,7 @@ SPEED = (
     (6, 262_144, 10_000, False, 10),
     (20, 2_000, 1_000, True, 30),
 )
-FIGURE_SIZES = (64, 256, 1024, 4096, 16384, 65536, 262_144)
+FIGURE_SIZES = (64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576)
 FIGURE_SEEDS = (0, 1, 2, 3)
 FIGURE_TESTS = 30_000
 
@@ -139,19 +139,25 @@ def slope(sizes, errors):
 def figure2() -> None:
     equation = pk.datasets.feynman("II.6.15a")
     print(f"\nFigure 2 in 6-D, II.6.15a, all {FIGURE_TESTS} test points, seeds {FIGURE_SEEDS}")
-    print(f"{'D':>7} {'mean RMSE':>10} {'std':>8} {'outside the hull':>30} {'s, seed 0':>10}")
+    print(
+        f"{'D':>7} {'mean RMSE':>10} {'std':>8} {'exponent':>8} {'outside the hull':>30} "
+        f"{'s, seed 0':>10}"
+    )
     all_sizes, all_errors = [], []
     for size in FIGURE_SIZES:
         runs = [simplex_error(equation, size, seed) for seed in FIGURE_SEEDS]
         errors, outside = [r[0] for r in runs], [int(r[1]) for r in runs]
+        mean, before = np.mean(errors), np.mean(all_errors[-len(runs) :] or [np.nan])
+        step = np.log(mean / before) / np.log(size / (all_sizes or [np.nan])[-1])
         all_sizes += [size] * len(runs)
         all_errors += errors
         print(
-            f"{size:7d} {np.mean(errors):10.3e} {np.std(errors):8.1e} {str(outside):>30} "
+            f"{size:7d} {mean:10.3e} {np.std(errors):8.1e} {step:8.3f} {str(outside):>30} "
             f"{runs[0][2]:10.2f}",
             flush=True,
         )
-    for least in (64, 1024, 16384):
+    print("(exponent: from the size before; the hull and the smallest samples bend the first ones)")
+    for least in (64, 1024, 65536):
         used = np.array(all_sizes) >= least
         exponent, error = slope(np.array(all_sizes)[used], np.array(all_errors)[used])
         print(
