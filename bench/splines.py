@@ -2,7 +2,7 @@
 
 ``python -m bench.splines [digits|orders|speed|fit]`` prints a table for each of what is asked, all
 without an argument. One thread. A peer that is not installed is left out, visibly:
-``pip install interpn ndsplines``.
+``pip install interpn pydantic ndsplines``.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def slope(sizes, errors):
 
 
 def chebyshev_error(d, n, degree):
-    """Largest error anywhere for the product of T_(degree + 1): C h^(degree + 1) exactly.
+    """Largest error anywhere for T_(degree + 1), summed over the axes: C h^(degree + 1) exactly.
 
     The simplest function that is not reproduced, so that the order shows before rounding does.
     """
@@ -108,8 +108,8 @@ def chebyshev_error(d, n, degree):
     x, q = np.linspace(-1, 1, n), np.linspace(-1, 1, 20_001 if d == 1 else 501)
     if d == 1:
         return np.abs(SplineInterpolator(x, f(x), degree)(q) - f(q)).max()
-    s = SplineInterpolator((x, x), np.outer(f(x), f(x)), degree)
-    return np.abs(s((q[:, None], q)) - np.outer(f(q), f(q))).max()
+    s = SplineInterpolator((x, x), np.add.outer(f(x), f(x)), degree)
+    return np.abs(s((q[:, None], q)) - np.add.outer(f(q), f(q))).max()
 
 
 def orders():
@@ -152,7 +152,7 @@ def speed_peers(axes, values, X, degree):
     if d == 2 and degree <= 5:
         spline = si.RectBivariateSpline(*axes, values, kx=degree, ky=degree)
         peers["RectBiv.ev"] = partial(spline.ev, *columns), len(X)
-    if degree <= 5:  # on equidistant points only, with other conditions at the ends
+    if degree <= 5:  # equidistant points only, other conditions at the ends, no derivatives
         grid = X.T * (n - 1)
         peers["ndimage"] = (
             partial(map_coordinates, values, grid, order=degree, prefilter=False),

@@ -252,6 +252,15 @@ TEST(banded_systems_against_dense_ones) {
   CHECK_THROWS(singular.factor(), std::domain_error);
 }
 
+TEST(table_buffers_hold_what_is_written) {
+  for (const Index size : {Index(0), Index(1), Index(1000), Index(1) << 20}) {
+    Buffer table = table_buffer(size);
+    CHECK(table.size() == size);
+    std::fill_n(table.data(), size, 3.0);
+    CHECK(std::count(table.data(), table.data() + size, 3.0) == size);
+  }
+}
+
 TEST(bspline_refuses_what_does_not_fit) {
   const std::vector<double> x{0, 1, 2, 3};
   CHECK_THROWS(interpolation_axis(x.data(), 4, 4, Boundary::not_a_knot), std::invalid_argument);

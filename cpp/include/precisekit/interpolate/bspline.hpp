@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "precisekit/core/huge_pages.hpp"
 #include "precisekit/core/parallel.hpp"
 #include "precisekit/core/types.hpp"
 
@@ -117,7 +118,7 @@ class SplineAxis {
   Buffer basis_table() const {
     const Index columns = kernels::spline_quads(degree_) * kernels::kSplineLanes;
     const Index record = (degree_ + 1) * columns;
-    Buffer table(n_pieces() * record);
+    Buffer table = table_buffer(n_pieces() * record);
     table.set_zero();
     const Index n_tasks = std::min<Index>(n_pieces(), 64);
     parallel_for(n_tasks, [&](Index task) {
@@ -247,7 +248,7 @@ class TensorSpline {
       throw std::invalid_argument("coefficients must have " + std::to_string(expected) +
                                   " elements, got " + std::to_string(size));
     }
-    coefficients_ = Buffer(size + kernels::kSplineLanes);  // the kernel reads past the last one
+    coefficients_ = table_buffer(size + kernels::kSplineLanes);  // the kernel reads past the last
     std::copy(coefficients, coefficients + size, coefficients_.data());
     std::fill_n(coefficients_.data() + size, kernels::kSplineLanes, 0.0);
     if (axes_.size() == 1) {
@@ -393,7 +394,7 @@ class TensorSpline {
   Buffer polynomial_table() const {
     const SplineAxis& axis = axes_[0];
     const Index powers = axis.degree() + 1, pieces = axis.n_pieces();
-    Buffer table(pieces * powers * n_channels_);
+    Buffer table = table_buffer(pieces * powers * n_channels_);
     const Index n_tasks = std::min<Index>(pieces, 64);
     parallel_for(n_tasks, [&](Index task) {
       const Range range = task_range(pieces, n_tasks, task);
