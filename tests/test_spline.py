@@ -633,6 +633,8 @@ def test_bad_queries_and_orders():
         line.derivative(7).roots()
     with pytest.raises(ValueError, match="axes must be of 1 to 6 dimensions, got 7"):
         SplineInterpolator([[0.0, 1.0]] * 7, np.ones([2] * 7), 1)
+    with pytest.raises(ValueError, match="axes must be a sequence of arrays, got 3.0"):
+        SplineInterpolator(3.0, [1.0])
     with pytest.raises(ValueError, match="axes must be of 1 to 6 dimensions, got 0"):
         SplineInterpolator([], 1.0, 1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from .. import _core
@@ -326,6 +328,8 @@ def _restore(cls, axes, coefficients, *state) -> SplineInterpolator:
 
 
 def _sequence_of_axes(axes) -> list:
+    if np.ndim(axes) == 0 and not isinstance(axes, Iterable):
+        raise ValueError(f"axes must be a sequence of arrays, got {axes!r}")
     axes = list(axes)
     return [axes] if axes and all(np.ndim(a) == 0 for a in axes) else axes
 
