@@ -103,6 +103,7 @@ def test_the_graphs_of_the_paper_compute_their_equations(name):
         ("x.real", None, "not understood"),
         ("sin(x, y)", None, "sin with 2 arguments; it takes 1"),
         ("1 + 2", None, "has no variables"),
+        ("x/(2 - 2)", None, "divides by zero"),
         ("x + y", ("x", "x"), r"variables\[1\] is 'x' again"),
         ("x + y", "xy", "variables must be a sequence of names"),
         (3.0, None, "expression must be a str, got float"),

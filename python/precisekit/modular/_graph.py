@@ -112,6 +112,8 @@ class Graph:
         variables = names if variables is None else checked_variables(variables)
         check_names(names, variables, "expression")
         reduced = expression.sympy(sympy)
+        if reduced.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+            raise ValueError(f"expression {expression.text!r} divides by zero")
         check_names([str(symbol) for symbol in reduced.free_symbols], variables, "expression")
         return cls(_Builder(sympy, variables).nodes(reduced), variables)
 
