@@ -177,10 +177,14 @@ def paper_adam(seconds):
 def main() -> None:
     tables = ("adam", "bfgs", "low-curvature", "taylor-lm", "adam-rates")
     parser = argparse.ArgumentParser(prog="python -m bench.optimizers")
-    parser.add_argument("tables", nargs="*", choices=[*tables, []], default=tables[:-1])
+    parser.add_argument("tables", nargs="*", metavar="table", help=", ".join(tables))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--seconds", type=float, default=300.0)
     asked = parser.parse_args()
+    unknown = set(asked.tables) - set(tables)
+    if unknown:
+        parser.error(f"no such table: {', '.join(sorted(unknown))}")
+    asked.tables = asked.tables or tables[:-1]
     threads = pk.get_num_threads()
     if "adam" in asked.tables:
         pk.set_num_threads(1)
