@@ -14,8 +14,7 @@ from ._sparse_simplex import SparseMesh, is_better_sparse
 
 METHODS = ("auto", "mesh", "sparse")
 
-# Queries are answered in parts of this many: besides queries and answers, memory stays below
-# 40 (d + 1) bytes for each of them and each component of the values.
+# Queries are answered in parts of this many, so that memory stays bounded.
 _PART = 1 << 18
 
 
@@ -96,8 +95,8 @@ class SimplexInterpolator:
     is inside. A query that holds NaN is answered by NaN.
 
     Queries are located along a Morton curve on all threads, with the GIL released, in parts of
-    262,144: besides queries and answers, memory for the weights of one part is taken, below 20 MB
-    in two dimensions and 40 MB in six.
+    262,144: besides queries and answers only the weights of one part take memory, 20 MB in two
+    dimensions and 40 MB in six.
 
     Examples
     --------

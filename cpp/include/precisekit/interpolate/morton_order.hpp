@@ -47,11 +47,12 @@ class MortonCurve {
   std::array<std::uint64_t, 256> spread_;
 };
 
-// Items 0, 1, ... in the order of their keys, equal keys in the order of the items: radix sort.
+// Items 0 to n - 1, n below 2^32, in the order of their keys, equal keys in the order of the items:
+// radix sort.
 class KeyOrder {
  public:
-  void clear() { items_.clear(); }
-  void add(std::uint32_t key) { items_.push_back(std::uint64_t(key) << 32 | items_.size()); }
+  explicit KeyOrder(Index n) : items_(n) {}
+  void set(Index item, std::uint32_t key) { items_[item] = std::uint64_t(key) << 32 | item; }
 
   void sort() {
     other_.resize(items_.size());

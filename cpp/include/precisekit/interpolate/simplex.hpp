@@ -71,19 +71,18 @@ class DelaunayMesh final : public SimplexMesh {
       throw std::invalid_argument("xi must have " + std::to_string(int(d_)) + " columns, got " +
                                   std::to_string(xi.cols()));
     }
-    SimplexLocations out(xi.rows(), d_);
-    const Index n_tasks = (xi.rows() + kTaskQueries - 1) / kTaskQueries;
+    const Index m = xi.rows();
+    SimplexLocations out(m, d_);
+    const bool in_order = is_coherent(xi);
+    KeyOrder order(in_order ? 0 : m);
+    if (!in_order) sort_along_curve(xi, order);
+    const Index n_tasks = (m + kTaskQueries - 1) / kTaskQueries;
     parallel_for(n_tasks, [&](Index task) {
-      const Range range = task_range(xi.rows(), n_tasks, task);
+      const Range range = task_range(m, n_tasks, task);
       Walk walk(*this, extrapolate);
-      if (is_coherent(xi, range)) {
-        for (Index i = range.first; i < range.last; ++i) walk.answer(&xi.coeffRef(i, 0), i, out);
-      } else {
-        const KeyOrder order = morton_order(xi, range);
-        for (Index i = 0; i < order.size(); ++i) {
-          const Index query = range.first + order.item(i);
-          walk.answer(&xi.coeffRef(query, 0), query, out);
-        }
+      for (Index i = range.first; i < range.last; ++i) {
+        const Index query = in_order ? i : order.item(i);
+        walk.answer(&xi.coeffRef(query, 0), query, out);
       }
     });
     return out;
@@ -91,8 +90,7 @@ class DelaunayMesh final : public SimplexMesh {
 
  private:
   static constexpr int capacity = Dimension<D>::capacity;
-  // Few enough for the caches and for an even load, enough for neighbours along the curve to be near.
-  static constexpr Index kTaskQueries = D >= 1 && D <= 3 ? 32768 : 8192;
+  static constexpr Index kTaskQueries = 4096;
   static constexpr Index kTaskSimplices = 4096;
   // In tolerances, how far from a simplex x counts as one that it may hold.
   static constexpr double kAround = 4.0;
@@ -125,7 +123,7 @@ class DelaunayMesh final : public SimplexMesh {
       hi[j] = points.col(j).maxCoeff() * scale_[j];
     }
     curve_ = std::make_unique<MortonCurve>(lo.data(), hi.data(), d_);
-    KeyOrder order;
+    KeyOrder order(n_simplices_);
     for (Index s = 0; s < n_simplices_; ++s) {
       std::fill(middle.begin(), middle.end(), 0.0);
       for (Index k = 0; k < corners; ++k) {
@@ -136,7 +134,7 @@ class DelaunayMesh final : public SimplexMesh {
         }
         for (int j = 0; j < d_; ++j) middle[j] += points(corner, j) * scale_[j] / corners;
       }
-      order.add((*curve_)(middle.data()));
+      order.set(s, (*curve_)(middle.data()));
     }
     order.sort();
 
@@ -607,14 +605,14 @@ class DelaunayMesh final : public SimplexMesh {
     return farthest;
   }
 
-  // Whether a list of queries runs through space in steps about as short as an ordered one would.
-  bool is_coherent(const RowMatrixRef& xi, Range range) const {
-    const Index m = range.last - range.first;
+  // Whether the queries run through space in steps about as short as ordered ones would.
+  bool is_coherent(const RowMatrixRef& xi) const {
+    const Index m = xi.rows();
     if (m < 3) return true;
     double path = 0.0;
-    const Index stride = std::max<Index>(1, m / 256);
+    const Index stride = std::max<Index>(1, m / 1024);
     Index steps = 0;
-    for (Index i = range.first + 1; i < range.last; i += stride, ++steps) {
+    for (Index i = 1; i < m; i += stride, ++steps) {
       double step = 0.0;
       for (int j = 0; j < d_; ++j) {
         step = std::max(step, std::abs(xi(i, j) - xi(i - 1, j)) * scale_[j]);
@@ -624,10 +622,10 @@ class DelaunayMesh final : public SimplexMesh {
     return path <= 4.0 * steps * std::pow(double(m), -1.0 / d_);
   }
 
-  KeyOrder morton_order(const RowMatrixRef& xi, Range range) const {
+  void sort_along_curve(const RowMatrixRef& xi, KeyOrder& order) const {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     std::vector<double> lo(d_, infinity), hi(d_, -infinity);
-    for (Index i = range.first; i < range.last; ++i) {
+    for (Index i = 0; i < xi.rows(); ++i) {
       for (int j = 0; j < d_; ++j) {
         if (!std::isfinite(xi(i, j))) continue;
         lo[j] = std::min(lo[j], xi(i, j));
@@ -635,10 +633,12 @@ class DelaunayMesh final : public SimplexMesh {
       }
     }
     const MortonCurve curve(lo.data(), hi.data(), d_);
-    KeyOrder order;
-    for (Index i = range.first; i < range.last; ++i) order.add(curve(&xi.coeffRef(i, 0)));
+    const Index n_tasks = (xi.rows() + kTaskQueries - 1) / kTaskQueries;
+    parallel_for(n_tasks, [&](Index task) {
+      const Range range = task_range(xi.rows(), n_tasks, task);
+      for (Index i = range.first; i < range.last; ++i) order.set(i, curve(&xi.coeffRef(i, 0)));
+    });
     order.sort();
-    return order;
   }
 
   Dimension<D> d_;
