@@ -170,7 +170,7 @@ def test_a_flipped_bit_never_gives_another_model(saved, fitted, plane):
         ({"format": "something"}, "not a precisekit model"),
         ({"format_version": 2}, "format version 2, but this precisekit reads up to 1"),
         ({"format_version": "1"}, "format version '1'"),
-        ({"class": "SplineRegressor"}, "unknown model class 'SplineRegressor'"),
+        ({"class": "SVR"}, "unknown model class 'SVR'"),
         ({"sizes": [4, 9, 1]}, "theta has 49 elements, the network needs 55"),
         ({"sizes": [4]}, "sizes"),
         ({"sizes": None}, "damaged"),

@@ -26,6 +26,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "MLPRegressor": "estimators",
     "ModularMLPRegressor": "modular",
+    "SimplexRegressor": "interpolating_estimators",
+    "SplineRegressor": "interpolating_estimators",
     "fit": "selection",
     "load": "io",
     "save": "io",

@@ -24,12 +24,16 @@ _EXIT_INTERRUPTED = 130
 
 _AUTO_TOL = 1e-12
 _FLOOR = 1e-16  # where the progress bar of a fit to the last digit ends
+_TIME_LIMIT = 60.0
 _FRESH_SAMPLES = 10_000  # that test the fit of an equation
 _LOGARITHM = {"log": "as logarithm", "both": "also as logarithm"}
 _CHUNK = 10_000  # rows of CSV formatted at a time
 
+_INTERPOLATING = ("simplex", "spline")
+
 _DESCRIPTION = """\
-Fits small networks to tables of float64 numbers, down to the last digits.
+Fits small networks and splines to tables of float64 numbers, down to the last
+digits.
 
   precisekit fit data.csv --target y --output model.pkit    fit a table
   precisekit predict model.pkit points.csv                  use the model
@@ -47,6 +51,7 @@ examples:
   precisekit fit steam.csv --target h --output steam.pkit --plot steam.png
   precisekit fit steam.csv --target h --output steam.pkit --hidden 20,20
   precisekit fit --equation I.11.19 --output dot.pkit --time-limit 300
+  precisekit fit grid.csv --target h --output grid.pkit --method spline
 
 in Python:
   model = precisekit.load("steam.pkit")
@@ -165,9 +170,11 @@ def _add_fit(commands) -> None:
     fitting = fit.add_argument_group("fit")
     fitting.add_argument(
         "--method",
-        choices=("auto", "mlp"),
+        choices=("auto", "mlp", *_INTERPOLATING),
         help="auto: choose network and input map, keep what does best on held-out samples; "
-        "mlp: one network as given (default: mlp with --hidden or --stages, else auto)",
+        "mlp: one network as given; simplex: linear interpolation in a mesh of the samples, in any "
+        "dimension; spline: through samples on a grid, or nearest to scattered ones in one or two "
+        "dimensions (default: mlp with --hidden or --stages, else auto)",
     )
     fitting.add_argument(
         "--tol",
@@ -178,9 +185,8 @@ def _add_fit(commands) -> None:
     fitting.add_argument(
         "--time-limit",
         type=_positive,
-        default=60.0,
         metavar="S",
-        help="seconds (default: 60)",
+        help=f"seconds, of networks (default: {_TIME_LIMIT:.0f})",
     )
     fitting.add_argument(
         "--hidden",
@@ -322,8 +328,15 @@ def _fit(args) -> int:
     from .io import save
     from .report import split_report
 
-    save(model, args.output)
+    saved = model
+    if args.method in _INTERPOLATING and not args.equation:
+        # nothing depends on the test rows but the test: the model that is saved has them too
+        saved = _fitted(args, *(np.concatenate(parts) for parts in zip(train, test, strict=True)))
+        saved.input_names_, saved.target_name_ = names, target
+    save(saved, args.output)
     print(split_report(model, *train, *test))
+    if saved is not model:
+        print(f"\nsaved: {saved.report_.model}, the test rows among them")
     if args.plot:
         plot.save_figure(plot.plot_fit(model, *test), args.plot)
     print(f"\nmodel in {args.output}; in Python: model = precisekit.load({args.output!r})")
@@ -343,11 +356,17 @@ def _check_flags(args) -> None:
         _check_target(args)
     if args.method is None:
         args.method = "mlp" if args.hidden or args.stages else "auto"
+    of_mlp = ("hidden", "activation", "solver", "stages", "input_map")
     if args.method == "auto":
         if args.input_map == "auto":
             args.input_map = None  # as it does anyway
-        of_mlp = ("hidden", "activation", "solver", "stages", "input_map")
         _refuse(args, "--method auto", *of_mlp)
+    if args.method in _INTERPOLATING:
+        _refuse(args, f"--method {args.method}", *of_mlp, "tol", "time_limit")
+    if args.method == "spline" and args.equation is not None:
+        _refuse(args, "--method spline, which takes samples on a grid", "law")
+    if args.time_limit is None:
+        args.time_limit = _TIME_LIMIT
 
 
 def _refuse(args, given: str, *others: str) -> None:
@@ -393,16 +412,32 @@ def _check_writable(path: str, other_than: str | None = None) -> None:
 
 
 def _table_data(args):
-    """Names, and the rows in two parts drawn at random: (X, y) to train on, (X, y) to test."""
+    """Names, and the rows in two parts: (X, y) to train on, (X, y) to test."""
     from .io import read_table
 
     table = read_table(args.data, [*args.features, args.target])
     X, y = table.columns[:, :-1], table.columns[:, -1]
-    rows = np.random.default_rng(args.seed).permutation(len(y))
-    fraction = 0.1 if args.test_fraction is None else args.test_fraction
-    n_test = max(1, round(fraction * len(y)))
-    test, train = rows[:n_test], np.sort(rows[n_test:])
+    train, test = _split(args, X)
     return args.features, args.target, (X[train], y[train]), (X[test], y[test])
+
+
+def _split(args, X) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to test, drawn at random; of a grid for a spline, which random gaps
+    would destroy, every second line along each axis, and the points between."""
+    if args.method == "spline" and args.test_fraction is None:
+        from .interpolating_estimators import coarser, rectilinear_grid
+
+        grid = rectilinear_grid(X)
+        if grid is not None:
+            axes, order = grid
+            kept = np.zeros([len(axis) for axis in axes], dtype=bool)
+            kept[np.ix_(*(coarser(len(axis)) for axis in axes))] = True
+            if not kept.all():
+                return np.sort(order[kept.ravel()]), np.sort(order[~kept.ravel()])
+    rows = np.random.default_rng(args.seed).permutation(len(X))
+    fraction = 0.1 if args.test_fraction is None else args.test_fraction
+    n_test = max(1, round(fraction * len(X)))
+    return np.sort(rows[n_test:]), rows[:n_test]
 
 
 def _equation_data(args):
@@ -411,7 +446,13 @@ def _equation_data(args):
     equation = feynman(args.equation)
     train_seed, test_seed = np.random.SeedSequence(args.seed).spawn(2)
     box = equation.lo, equation.hi
-    X = sample_box(*box, args.samples or 4000, law=args.law or "arcsine", seed=train_seed)
+    n = args.samples or 4000
+    if args.method == "spline":
+        n_lines = max(2, int(n ** (1 / len(equation.lo)) + 1e-9))
+        axes = [np.linspace(lo, hi, n_lines) for lo, hi in zip(*box, strict=True)]
+        X = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    else:
+        X = sample_box(*box, n, law=args.law or "arcsine", seed=train_seed)
     X_test = sample_box(*box, _FRESH_SAMPLES, law="uniform", seed=test_seed)
     names = list(equation.variables)
     return names, args.equation, (X, equation(X)), (X_test, equation(X_test))
@@ -426,6 +467,13 @@ def _check_count(n_train: int, args) -> None:
 
 
 def _fitted(args, X, y):
+    if args.method in _INTERPOLATING:
+        from .interpolating_estimators import SimplexRegressor, SplineRegressor
+
+        # test rows may lie just outside of the others
+        if args.method == "simplex":
+            return SimplexRegressor(extrapolate=True).fit(X, y)
+        return SplineRegressor(extrapolate=True, random_state=args.seed).fit(X, y)
     from .estimators import MLPRegressor
     from .progress import Progress
     from .selection import fit
@@ -535,6 +583,9 @@ def _model_facts(path: str) -> Iterator[tuple[str, object]]:
     from .network import activation_names
 
     model = load(path)
+    if hasattr(model, "interpolator_"):
+        yield from _interpolator_facts(model)
+        return
     report, box = model.report_, model.input_map_
     yield "model", f"{type(model).__name__} of {target_name(model)}"
     names = input_names(model)
@@ -557,6 +608,24 @@ def _model_facts(path: str) -> Iterator[tuple[str, object]]:
     yield "maximum error", f"{report.max_error:.2e}"
     yield "stopped", report.stop_reason
     yield "after", f"{report.n_iter:,} iterations, {report.seconds:.1f} s"
+
+
+def _interpolator_facts(model) -> Iterator[tuple[str, object]]:
+    from .io import input_names, target_name
+
+    report = model.report_
+    yield "model", f"{type(model).__name__} of {target_name(model)}"
+    for i, (name, lo, hi) in enumerate(zip(input_names(model), model.lo_, model.hi_, strict=True)):
+        yield "" if i else "inputs", f"{name} from {lo:.6g} to {hi:.6g}"
+    yield "interpolator", report.model
+    yield "parameters", f"{report.n_params:,}"
+    yield "samples", f"{report.n_samples:,}"
+    yield "relative RMSE", f"{report.relative_rmse:.2e}"
+    if report.held_out_rmse is not None:
+        yield "held out", f"{report.held_out_rmse:.2e}"
+    yield "maximum error", f"{report.max_error:.2e}"
+    yield "stopped", report.stop_reason
+    yield "after", f"{report.seconds:.1f} s"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ is executed on loading. It holds
   NumPy arrays, bit for bit;
 - ``history_*.npy``: one array for each column of the fit's history.
 
+Of SimplexRegressor and SplineRegressor it holds in their place what the interpolator is made from:
+``points.npy`` and ``values.npy``, or ``knots_*.npy`` and ``coefficients.npy``.
+
 The order of the parameters in ``theta`` is that of `precisekit.MLP`.
 """
 
@@ -47,7 +50,7 @@ def save(model, path) -> None:
 
     Parameters
     ----------
-    model : MLPRegressor
+    model : MLPRegressor, SimplexRegressor or SplineRegressor
         Fitted, by itself or by `precisekit.fit`.
     path : str or path-like
 
@@ -62,32 +65,50 @@ def save(model, path) -> None:
     """
     from sklearn.utils.validation import check_is_fitted
 
+    from . import interpolating_io
     from .estimators import MLPRegressor
 
-    if not isinstance(model, MLPRegressor):
-        raise TypeError(f"model must be an MLPRegressor, got {type(model).__name__}")
+    interpolates = isinstance(model, interpolating_io.classes())
+    if not isinstance(model, MLPRegressor) and not interpolates:
+        raise TypeError(
+            "model must be an MLPRegressor, SimplexRegressor or SplineRegressor, "
+            f"got {type(model).__name__}"
+        )
     check_is_fitted(model)
+    header, arrays = (interpolating_io.parts if interpolates else _network_parts)(model)
     from . import __version__
 
-    report = {f.name: getattr(model.report_, f.name) for f in fields(model.report_)}
-    history = report.pop("history")
-    report["stages"] = [asdict(stage) for stage in report["stages"]]
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "precisekit_version": __version__,
-        "class": "MLPRegressor",
         "parameters": {name: _plain(value) for name, value in model.get_params().items()},
-        "sizes": list(model.network_.sizes),
-        "activations": list(model.network_.activation),
-        "symmetries": [_plain(asdict(r)) for r in model.symmetries_.relations],
-        "input_map": model.input_map_.kind,
-        "single_output": model._single_output,
         "input_names": getattr(model, "input_names_", None),
         "target_name": getattr(model, "target_name_", None),
         "feature_names_in": _plain(getattr(model, "feature_names_in_", None)),
-        "report": _plain(report),
-        "candidates": [_plain(asdict(c)) for c in getattr(model, "candidates_", [])],
+        **_plain(header),
+    }
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(_HEADER, json.dumps(header, indent=1))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def _network_parts(model) -> tuple[dict, dict[str, np.ndarray]]:
+    """What is in the header, and in arrays, of a network only."""
+    report = {f.name: getattr(model.report_, f.name) for f in fields(model.report_)}
+    history = report.pop("history")
+    report["stages"] = [asdict(stage) for stage in report["stages"]]
+    header = {
+        "class": "MLPRegressor",
+        "sizes": list(model.network_.sizes),
+        "activations": list(model.network_.activation),
+        "symmetries": [asdict(r) for r in model.symmetries_.relations],
+        "input_map": model.input_map_.kind,
+        "single_output": model._single_output,
+        "report": report,
+        "candidates": [asdict(c) for c in getattr(model, "candidates_", [])],
     }
     arrays = {
         "theta": model.theta_,
@@ -97,11 +118,7 @@ def save(model, path) -> None:
         "target_scale": model.target_scale_,
     }
     arrays |= {_HISTORY + f.name: getattr(history, f.name) for f in fields(history)}
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_HEADER, json.dumps(header, indent=1))
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w") as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    return header, arrays
 
 
 def load(path):
@@ -113,7 +130,7 @@ def load(path):
 
     Returns
     -------
-    model : MLPRegressor
+    model : MLPRegressor, SimplexRegressor or SplineRegressor
         Fitted. Names of columns, where known, are in ``input_names_`` and ``target_name_``.
 
     Raises
@@ -180,7 +197,14 @@ def _load(path):
     header, arrays = _read_archive(path)
     _check_header(header)
     try:
-        return _build(header, arrays)
+        if header["class"] == "MLPRegressor":
+            model = _build(header, arrays)
+        else:
+            from . import interpolating_io
+
+            model = interpolating_io.build(header, arrays)
+        _name(model, header)
+        return model
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"damaged model: {type(error).__name__} {error}") from None
 
@@ -219,7 +243,8 @@ def _check_header(header) -> None:
             f"format version {version}, but this precisekit reads up to {FORMAT_VERSION}: "
             f"written by precisekit {header.get('precisekit_version')}, upgrade to read it"
         )
-    if header.get("class") != "MLPRegressor":
+    known = ("MLPRegressor", "SimplexRegressor", "SplineRegressor")
+    if header.get("class") not in known:
         raise ValueError(f"unknown model class {header.get('class')!r}")
 
 
@@ -267,13 +292,6 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     model.symmetries_ = Symmetries(tuple(relations))
     model.n_features_in_ = n_features
     model._single_output = bool(header["single_output"])
-    for key, attribute in (("input_names", "input_names_"), ("target_name", "target_name_")):
-        if header[key] is not None:
-            setattr(model, attribute, header[key])
-    if header["feature_names_in"] is not None:
-        model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
-    if len(input_names(model)) != n_features:
-        raise ValueError(f"{len(input_names(model))} names for {n_features} inputs")
     columns = {f.name: _HISTORY + f.name for f in fields(History)}
     if columns["stage"] not in arrays:  # written before there were stages
         arrays[columns["stage"]] = np.ones(len(arrays[columns["iteration"]]), dtype=np.int64)
@@ -287,6 +305,16 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
 
         model.candidates_ = [Candidate(**candidate) for candidate in header["candidates"]]
     return model
+
+
+def _name(model, header: dict) -> None:
+    for key, attribute in (("input_names", "input_names_"), ("target_name", "target_name_")):
+        if header[key] is not None:
+            setattr(model, attribute, header[key])
+    if header["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
+    if len(input_names(model)) != model.n_features_in_:
+        raise ValueError(f"{len(input_names(model))} names for {model.n_features_in_} inputs")
 
 
 def _sound_array(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:

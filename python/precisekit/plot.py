@@ -43,11 +43,12 @@ def plot_fit(model, X_test, y_test):
     """Predictions, residuals and convergence of a fit, side by side.
 
     Residuals are shown in units of what rounding alone causes in one prediction, the rounding
-    floor: within the grey band there is nothing left to gain.
+    floor: within the grey band there is nothing left to gain. An interpolator has no convergence to
+    show.
 
     Parameters
     ----------
-    model : MLPRegressor
+    model : MLPRegressor, SimplexRegressor or SplineRegressor
         Fitted, with one output.
     X_test : array_like (n, d)
     y_test : array_like (n,)
@@ -69,17 +70,21 @@ def plot_fit(model, X_test, y_test):
     floor = relative_floor * float(root_mean_square(y_test))
     test_rmse, _ = errors(model, X_test, y_test)
 
-    figure, (left, middle, right) = new_figure((13, 4.3), columns=3)
+    if hasattr(model, "interpolator_"):
+        made, n_panels = report.model, 2
+    else:
+        made, n_panels = f"network {report.network}, input map {report.input_map}", 3
+    figure, panels = new_figure((4.5 * n_panels, 4.3), columns=n_panels)
     figure.suptitle(
-        f"{target_name(model)}: network {report.network}, input map {report.input_map}, "
-        f"test relative RMSE {test_rmse:.1e}",
-        fontsize=12,
+        f"{target_name(model)}: {made}, test relative RMSE {test_rmse:.1e}", fontsize=12
     )
     rows = slice(None, None, max(1, -(-len(y_test) // _MOST_POINTS)))
-    _plot_prediction(left, prediction[rows], y_test[rows], target_name(model))
-    _plot_residuals(middle, (prediction - y_test)[rows] / floor, y_test[rows], target_name(model))
-    _plot_convergence(right, report, relative_floor)
-    for axes in (left, middle, right):
+    _plot_prediction(panels[0], prediction[rows], y_test[rows], target_name(model))
+    residual = (prediction - y_test)[rows] / floor
+    _plot_residuals(panels[1], residual, y_test[rows], target_name(model))
+    if n_panels == 3:
+        _plot_convergence(panels[2], report, relative_floor)
+    for axes in panels:
         axes.title.set_fontsize(11)
     return figure
 

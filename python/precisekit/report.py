@@ -15,7 +15,8 @@ class SplitReport:
     """Figures of a fitted model on training and test samples.
 
     Relative errors are root mean squares over that of the targets; maximum errors are absolute,
-    in the units of the target. ``str()`` gives a table, `as_dict` the plain numbers.
+    in the units of the target. ``str()`` gives a table, `as_dict` the plain numbers. Of an
+    interpolator `network` says what it is, and `activation`, `input_map` and `structure` are empty.
     """
 
     target: str
@@ -41,13 +42,19 @@ class SplitReport:
         return asdict(self)
 
     def __str__(self) -> str:
-        head = [
-            ("network", f"{self.network}, {self.activation}"),
-            *([("structure", self.structure)] if self.structure else []),
-            ("input map", self.input_map),
+        if self.activation:
+            head = [
+                ("network", f"{self.network}, {self.activation}"),
+                *([("structure", self.structure)] if self.structure else []),
+                ("input map", self.input_map),
+            ]
+            after = f"{self.n_iter:,} iterations, {self.seconds:.1f} s"
+        else:
+            head, after = [("model", self.network)], f"{self.seconds:.1f} s"
+        head += [
             ("parameters", f"{self.n_params:,}"),
             ("stopped", self.stop_reason),
-            ("after", f"{self.n_iter:,} iterations, {self.seconds:.1f} s"),
+            ("after", after),
         ]
         rows = [
             ("samples", f"{self.n_train:,}", f"{self.n_test:,}"),
@@ -67,7 +74,7 @@ def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
 
     Parameters
     ----------
-    model : MLPRegressor
+    model : MLPRegressor, SimplexRegressor or SplineRegressor
         Fitted.
     X_train, y_train : array_like (n, d) and (n,) or (n, n_outputs)
     X_test, y_test : likewise
@@ -78,14 +85,18 @@ def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
     report : SplitReport
     """
     fit = model.report_
-    train_rmse, train_max = errors(model, X_train, y_train)
+    interpolates = hasattr(model, "interpolator_")
+    if interpolates:  # which knows them; without a mesh it would take long to ask again
+        train_rmse, train_max = fit.relative_rmse, fit.max_error
+    else:
+        train_rmse, train_max = errors(model, X_train, y_train)
     test_rmse, test_max = errors(model, X_test, y_test)
     return SplitReport(
         target=target_name(model),
-        network=fit.network,
-        activation=activation_names(model.network_),
-        input_map=fit.input_map,
-        structure=model.symmetries_.structure(input_names(model)),
+        network=fit.model if interpolates else fit.network,
+        activation="" if interpolates else activation_names(model.network_),
+        input_map="" if interpolates else fit.input_map,
+        structure="" if interpolates else model.symmetries_.structure(input_names(model)),
         n_params=fit.n_params,
         n_train=len(X_train),
         n_test=len(X_test),
@@ -96,7 +107,7 @@ def split_report(model, X_train, y_train, X_test, y_test) -> SplitReport:
         rounding_floor=fit.rounding_floor,
         stop_reason=fit.stop_reason,
         interrupted=fit.interrupted,
-        n_iter=fit.n_iter,
+        n_iter=0 if interpolates else fit.n_iter,
         seconds=fit.seconds,
     )
 
