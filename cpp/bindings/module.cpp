@@ -4,6 +4,7 @@ namespace precisekit::bindings {
 void bind_chebyshev(pybind11::module_& m);
 void bind_core(pybind11::module_& m);
 void bind_descent(pybind11::module_& m);
+void bind_levenberg_marquardt(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_objective(pybind11::module_& m);
 void bind_optimize(pybind11::module_& m);
@@ -16,6 +17,7 @@ void bind_simplex(pybind11::module_& m);
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of precisekit.";
   precisekit::bindings::bind_core(m);
+  precisekit::bindings::bind_levenberg_marquardt(m);
   precisekit::bindings::bind_network(m);
   precisekit::bindings::bind_objective(m);
   precisekit::bindings::bind_optimize(m);

@@ -17,7 +17,7 @@ from .boosting import Boosting, dominant_frequency, merge
 from .datasets import sample_box
 from .network import MLP
 from .objective import LeastSquares
-from .optimize import minimize
+from .optimize import least_squares, minimize
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "dominant_frequency",
     "get_include",
     "interpolate",
+    "least_squares",
     "merge",
     "minimize",
     "optimize",

@@ -210,3 +210,25 @@ def simplex_gradients(
     inside: NDArray[np.bool_],
     values: _Float64,
 ) -> _Float64: ...
+
+class LevenbergMarquardtOptions:
+    def __init__(self) -> None: ...
+    cost_tolerance: float
+    step_tolerance: float
+    gradient_tolerance: float
+    max_evaluations: int
+    time_limit: float
+    scale: _Float64
+    second_order: bool
+
+def levenberg_marquardt(
+    fun: Callable[[_Float64], _Float64],
+    x0: _Float64,
+    jac: Callable[[_Float64], _Float64] | str,
+    relative_step: float,
+    options: LevenbergMarquardtOptions,
+    observe: Callable[[int, float, float, float, _Float64], bool],
+) -> dict[str, Any]: ...
+def extrapolated_jacobian(
+    fun: Callable[[_Float64], _Float64], x: _Float64, residual: _Float64
+) -> tuple[_Float64, _Float64]: ...
