@@ -10,6 +10,7 @@ from scipy.optimize import OptimizeResult
 from ..objective import LeastSquares
 from ._adam import minimize_adam
 from ._bfgs import minimize_bfgs, minimize_lbfgs
+from ._checkpoint import minimize_with_checkpoints
 from ._newton import minimize_low_curvature, minimize_newton
 from ._taylor_lm import taylor_lm
 
@@ -36,6 +37,8 @@ def minimize(
     time_limit: float | None = None,
     callback: Callable | None = None,
     verbose: int = 0,
+    checkpoint=None,
+    resume=None,
     **options,
 ) -> OptimizeResult:
     """Minimise a least-squares objective, or, with all methods but "taylor-lm", any function.
@@ -45,7 +48,7 @@ def minimize(
     objective : LeastSquares or callable
         ``fun(x, *args) -> float``.
     theta0 : array_like (P,)
-        Start.
+        Start; with `resume` it is not used, and may be None.
     method : str
         - "taylor-lm": Levenberg-Marquardt along a Taylor curve of high order (docs/architecture.md;
           kin to the geodesic acceleration of Transtrum, Machta and Sethna, 2011).
@@ -76,6 +79,13 @@ def minimize(
         stops the run by returning True or raising StopIteration.
     verbose : int
         Print a line on stderr every `verbose` iterations.
+    checkpoint : path, optional
+        Every few seconds, and at the end, the best parameters, the damping and the history are
+        written to this file, which is whole at any time.
+    resume : path, optional
+        A checkpoint to go on from, of the same method, network and data; it may be the same file as
+        `checkpoint`. `nit` and `history` go on from there; limits are those of this call. What
+        other methods than "taylor-lm" learnt of the curvature is learnt anew.
     **options
         Of Taylor-LM:
 
@@ -132,7 +142,11 @@ def minimize(
     ValueError
         For an unknown method or an argument that does not fit, naming it; for a function or a
         derivative that returns a wrong kind or size, naming x; with ``check_grad=True``, for a
-        gradient that disagrees with the function, naming the direction.
+        gradient that disagrees with the function, naming the direction; for a checkpoint of
+        another method, network or data, naming the difference, or one that is damaged. Nothing has
+        been run or written then.
+    OSError
+        When a checkpoint cannot be read or written.
     TypeError
         For an option that the method does not have.
 
@@ -144,4 +158,9 @@ def minimize(
         names = ", ".join(map(repr, METHODS))
         raise ValueError(f"method must be one of {names}, got {method!r}")
     common = dict(maxiter=maxiter, tol=tol, time_limit=time_limit, callback=callback)
-    return _MINIMIZERS[method](objective, theta0, verbose=verbose, **common, **options)
+    common.update(verbose=verbose, **options)
+    if checkpoint is None and resume is None:
+        return _MINIMIZERS[method](objective, theta0, **common)
+    return minimize_with_checkpoints(
+        _MINIMIZERS[method], objective, theta0, method, checkpoint, resume, common
+    )

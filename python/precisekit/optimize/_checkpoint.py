@@ -1,0 +1,203 @@
+"""Runs that outlive the process: the state of a minimiser on disk, and starts from there.
+
+A checkpoint is a ZIP archive that NumPy can open, without pickle: ``header`` (JSON text: format,
+method, what the objective is, figures of the run), ``x`` and one array for each column of the
+history. It replaces the one before only when it is whole on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from ..io import atomic_write
+from ..objective import LeastSquares
+from ._result import History
+
+FORMAT = "precisekit checkpoint"
+FORMAT_VERSION = 1
+
+_EVERY = 3.0  # seconds between two writings
+_HISTORY = "history_"
+
+
+def _digest(array) -> str | None:
+    if array is None:
+        return None
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
+
+
+def _identity(objective, n: int) -> dict:
+    """What must be the same for a run to go on, by the names that messages give it."""
+    if not isinstance(objective, LeastSquares):
+        return {"kind of objective": "function", "number of parameters": n}
+    net, X, y, sample_weight = objective._arguments
+    return {
+        "kind of objective": "LeastSquares",
+        "network's layers": list(net.sizes),
+        # units of one layer may differ: a tuple, which JSON has as a list
+        "network's activations": json.loads(json.dumps(list(net.activation))),
+        "shape of X": list(np.shape(X)),
+        "X": _digest(X),
+        "y": _digest(y),
+        "sample_weight": _digest(sample_weight),
+    }
+
+
+def _shown(value) -> str:
+    is_digest = isinstance(value, str) and len(value) == 64
+    return "other numbers" if is_digest else repr(value)
+
+
+@dataclass
+class Checkpoint:
+    """The state of a run. Figures are those of the whole run, over all its parts."""
+
+    method: str
+    identity: dict
+    x: np.ndarray  # the best
+    damping: float  # nan but for Taylor-LM
+    nit: int
+    history: History
+
+    def write(self, path) -> None:
+        """Replaces the file only when all of the new one is written."""
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "method": self.method,
+            "objective": self.identity,
+            "damping": None if np.isnan(self.damping) else self.damping,
+            "nit": self.nit,
+        }
+        columns = {_HISTORY + f.name: getattr(self.history, f.name) for f in fields(History)}
+        with atomic_write(path) as file:
+            np.savez(file, header=np.array(json.dumps(header)), x=self.x, **columns)
+            file.flush()
+            os.fsync(file.fileno())
+
+    @classmethod
+    def read(cls, path) -> Checkpoint:
+        """Raises ValueError for a file that is no checkpoint or not whole, naming it."""
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(str(arrays.pop("header")))
+            if header["format"] != FORMAT:
+                raise ValueError(f"its format is {header['format']!r}")
+            if header["format_version"] > FORMAT_VERSION:
+                version = header["format_version"]
+                raise ValueError(f"format version {version} is newer than this precisekit")
+            damping = header["damping"]
+            return cls(
+                header["method"],
+                header["objective"],
+                arrays["x"],
+                np.nan if damping is None else float(damping),
+                int(header["nit"]),
+                History(**{f.name: arrays[_HISTORY + f.name] for f in fields(History)}),
+            )
+        except (zipfile.BadZipFile, EOFError, KeyError, TypeError, AttributeError) as error:
+            message = f"{os.fspath(path)} is not a whole checkpoint: {error}"
+            raise ValueError(message) from None
+        except ValueError as error:
+            message = f"{os.fspath(path)} is not a checkpoint, or damaged: {error}"
+            raise ValueError(message) from None
+
+    def check(self, path, method: str, identity: dict) -> None:
+        """Raises ValueError when it is of another run, naming each difference."""
+        of_run = {"method": method, **identity}
+        of_file = {"method": self.method, **self.identity}
+        apart = [
+            f"{name} (there {_shown(of_file.get(name))}, here {_shown(value)})"
+            for name, value in of_run.items()
+            if of_file.get(name) != value
+        ]
+        if apart:
+            message = f"{os.fspath(path)} cannot be resumed, it differs in: {', '.join(apart)}"
+            raise ValueError(message)
+
+
+class _Writer:
+    """A callback that writes a checkpoint every few seconds."""
+
+    def __init__(self, path, method, identity, earlier: Checkpoint | None, callback):
+        self._path = path
+        self._method = method
+        self._identity = identity
+        self._earlier = earlier
+        self._callback = callback
+        self._records: list[tuple] = []
+        self._best: OptimizeResult | None = None
+        self._written = -np.inf
+
+    def __call__(self, state) -> bool:
+        get = state.get
+        figures = (get("relative_rmse", np.nan), get("damping", np.nan))
+        self._records.append((state.nit, state.seconds, state.fun, *figures))
+        if self._best is None or state.fun <= self._best.fun:
+            self._best = OptimizeResult(x=np.copy(state.x), fun=state.fun)
+        if time.perf_counter() - self._written >= _EVERY:
+            self.write(self._best.x, figures[1], History.of(self._records))
+        return False if self._callback is None else bool(self._callback(state))
+
+    def write(self, x, damping: float, history: History) -> None:
+        whole = joined(self._earlier, history)
+        nit = int(whole.iteration[-1]) if whole.iteration.size else 0
+        state = Checkpoint(self._method, self._identity, x, damping, nit, whole)
+        try:
+            state.write(self._path)
+        except OSError as error:
+            if self._written == -np.inf:  # nothing is lost yet
+                raise
+            warnings.warn(f"checkpoint not written: {error}", RuntimeWarning, stacklevel=2)
+        self._written = time.perf_counter()
+
+
+def joined(earlier: Checkpoint | None, history: History) -> History:
+    """The history of a run and of the one it goes on from; their common point stays once."""
+    if earlier is None or earlier.history.iteration.size == 0:
+        return history
+    before = earlier.history
+    columns = {}
+    for f in fields(History):
+        new = getattr(history, f.name)[1:]
+        if f.name in ("iteration", "seconds"):
+            new = new + getattr(before, f.name)[-1]
+        columns[f.name] = np.concatenate([getattr(before, f.name), new])
+    return History(**columns)
+
+
+def minimize_with_checkpoints(
+    run: Callable, objective, theta0, method: str, checkpoint, resume, options: dict
+) -> OptimizeResult:
+    """``run(objective, theta0, **options)``, from a checkpoint and with new ones."""
+    earlier = None
+    if resume is not None:
+        earlier = Checkpoint.read(resume)
+        identity = _identity(objective, earlier.x.size if theta0 is None else np.size(theta0))
+        earlier.check(resume, method, identity)
+        theta0 = earlier.x
+        if method == "taylor-lm" and not np.isnan(earlier.damping):
+            options = {"damping": earlier.damping, **options}
+    if checkpoint is not None:
+        identity = _identity(objective, np.size(theta0))
+        writer = _Writer(checkpoint, method, identity, earlier, options.get("callback"))
+        options = {**options, "callback": writer}
+    result = run(objective, theta0, **options)
+    if checkpoint is not None:
+        writer.write(result.x, result.get("damping", np.nan), result.history)
+    if earlier is not None:
+        result.history = joined(earlier, result.history)
+        result.nit += earlier.nit
+    return result
