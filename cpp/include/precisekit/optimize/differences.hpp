@@ -19,8 +19,8 @@ enum class Differences {
 // Residual: void operator()(const Vector& x, Vector& r); r has the same size at each call.
 class DifferenceJacobian {
  public:
-  // A step is relative_step |x_j|, or relative_step where x_j = 0; it never is less than a hundredth
-  // of what it once was, for an x_j that all but vanishes. `relative_step` 0 takes the square root of
+  // A step is relative_step |x_j|, but no less than a hundredth of what it was for the largest x_j so
+  // far, as x_j may all but vanish; for an x_j that starts as zero, of relative_step. `relative_step` 0 takes the square root of
   // the rounding unit for forward, the cube root for central differences.
   explicit DifferenceJacobian(Differences kind, double relative_step = 0.0)
       : kind_(kind), relative_step_(relative_step) {
@@ -35,7 +35,9 @@ class DifferenceJacobian {
   void operator()(Residual&& residual, const Vector& x, const Vector& r, Matrix& J) {
     J.resize(r.size(), x.size());
     moved_ = x;
-    if (largest_.size() != x.size()) largest_ = Vector::Zero(x.size());
+    if (largest_.size() != x.size()) {
+      largest_ = x.unaryExpr([](double v) { return v != 0.0 ? std::abs(v) : 1.0; });
+    }
     largest_ = largest_.cwiseMax(x.cwiseAbs());
     for (Index j = 0; j < x.size(); ++j) {
       if (extrapolates_) J.col(j) = extrapolated(residual, x, j);
@@ -63,8 +65,7 @@ class DifferenceJacobian {
   static constexpr int kHalvings = 16;
 
   double size(const Vector& x, Index j) const {
-    const double size = std::max(std::abs(x[j]), 0.01 * largest_[j]);
-    return size > 0.0 ? size : 1.0;
+    return x[j] == 0.0 ? largest_[j] : std::max(std::abs(x[j]), 0.01 * largest_[j]);
   }
 
   template <class Residual>
