@@ -28,7 +28,7 @@ def test_a_run_goes_on(easy, path, method):
     objective, theta0 = easy
     first = pk.minimize(objective, theta0, method, maxiter=5, checkpoint=path)
     second = pk.minimize(objective, None, method, maxiter=5, checkpoint=path, resume=path)
-    assert second.history.fun[5] == first.fun
+    assert second.history.fun[5] == pytest.approx(first.fun, rel=1e-12)
     assert second.fun < first.fun
     assert second.nit == 10
     assert second.history.iteration.tolist() == list(range(11))
@@ -43,8 +43,9 @@ def test_taylor_lm_goes_on_as_if_it_had_not_stopped(easy, path):
     pk.minimize(objective, theta0, maxiter=6, checkpoint=path)
     resumed = pk.minimize(objective, None, maxiter=6, resume=path)
     straight = pk.minimize(objective, theta0, maxiter=12)
-    np.testing.assert_array_equal(resumed.history.damping, straight.history.damping)
-    assert resumed.relative_rmse == pytest.approx(straight.relative_rmse, rel=1e-6)
+    # but for the power iteration, which starts anew, and so for the last digits
+    np.testing.assert_allclose(resumed.history.damping, straight.history.damping, rtol=1e-3)
+    assert resumed.relative_rmse == pytest.approx(straight.relative_rmse, rel=1e-3)
     other = pk.minimize(objective, None, maxiter=0, resume=path, damping=0.5)
     assert other.damping == 0.5
 
@@ -111,8 +112,8 @@ def test_other_runs_are_refused(easy, path):
     moved, heavier = X.copy(), np.ones(len(X))
     moved[3] += 1e-15
     others = {
-        r"network's layers \(there \[1, 8, 1\], here \[1, 9, 1\]\)": pk.LeastSquares(wide, X, y),
-        "network's activations": pk.LeastSquares(sine, X, y),
+        r"network \(there .MLP\(\[1, 8, 1\].*here .MLP\(\[1, 9, 1\]": pk.LeastSquares(wide, X, y),
+        r"network \(there.*tanh.*here.*sin": pk.LeastSquares(sine, X, y),
         r"shape of X \(there \[200, 1\], here \[199, 1\]\)": pk.LeastSquares(net, X[1:], y[1:]),
         r"differs in: X \(there other numbers": pk.LeastSquares(net, moved, y),
         r"differs in: y \(": pk.LeastSquares(net, X, y + 1),

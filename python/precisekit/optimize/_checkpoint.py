@@ -44,9 +44,7 @@ def _identity(objective, n: int) -> dict:
     net, X, y, sample_weight = objective._arguments
     return {
         "kind of objective": "LeastSquares",
-        "network's layers": list(net.sizes),
-        # units of one layer may differ: a tuple, which JSON has as a list
-        "network's activations": json.loads(json.dumps(list(net.activation))),
+        "network": repr(net),
         "shape of X": list(np.shape(X)),
         "X": _digest(X),
         "y": _digest(y),
