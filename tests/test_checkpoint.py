@@ -15,7 +15,7 @@ from scipy.optimize import rosen, rosen_der
 import precisekit as pk
 from precisekit.optimize import _checkpoint
 
-METHODS = ("taylor-lm", "bfgs", "ssbfgs")
+METHODS = ("taylor-lm", "bfgs", "ssbroyden", "l-bfgs", "newton", "adam")
 
 
 @pytest.fixture

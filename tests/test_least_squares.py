@@ -338,7 +338,7 @@ def test_a_function_that_misbehaves(what, message):
         least_squares(misbehaving(what), START)
     notes = " ".join(info.value.__notes__)
     assert "at x = [" in notes and "best until then: cost 12.1" in notes
-    best = info.value.best
+    best = info.value.result
     assert best.cost == 0.5 * np.sum(rosenbrock(best.x) ** 2) <= 12.1
 
 
@@ -348,7 +348,7 @@ def test_a_jacobian_that_misbehaves():
     assert "at x = [-1.2  1. ]" in info.value.__notes__[0]
     with pytest.raises(KeyError) as info:
         least_squares(rosenbrock, START, lambda x: {}[0])
-    assert np.array_equal(info.value.best.x, START)
+    assert np.array_equal(info.value.result.x, START)
     result = least_squares(rosenbrock, START, lambda x: np.full((2, 2), np.nan))
     assert result.status == -6
     assert "at x = [-1.2  1. ]" in result.message

@@ -82,7 +82,7 @@ class _Residual:
         if self.best_x is not None:
             where = f"cost {self.best_cost:.6g} at x = {_shown(self.best_x)}"
             error.add_note(f"best until then: {where}")
-            error.best = OptimizeResult(x=self.best_x, cost=self.best_cost)
+            error.result = OptimizeResult(x=self.best_x, cost=self.best_cost)
         return error
 
 
@@ -231,7 +231,7 @@ def least_squares(
         For an argument that does not fit, for what `fun` or `jac` return when it is not real or has
         a wrong size, and when `check_grad` finds a disagreement. What `fun` and `jac` raise goes
         through. Such errors have notes that name x and the best point until then, which they also
-        carry as the attribute `best` (an OptimizeResult with x and cost).
+        carry as the attribute `result` (an OptimizeResult with x and cost).
 
     References
     ----------
