@@ -321,8 +321,8 @@ class SparseSimplex {
       }
     }
     const MortonCurve curve(lo.data(), hi.data(), d);
-    KeyOrder order;
-    for (Index i = 0; i < xi.rows(); ++i) order.add(curve(&xi.coeffRef(i, 0)));
+    KeyOrder order(xi.rows());
+    for (Index i = 0; i < xi.rows(); ++i) order.set(i, curve(&xi.coeffRef(i, 0)));
     order.sort();
     return order;
   }
