@@ -119,6 +119,24 @@ TEST(sparse_simplex_far_from_the_origin_and_in_clusters) {
   check_delaunay(points, queries);
 }
 
+TEST(sparse_simplex_at_the_ends_of_the_range) {
+  const RowMatrix points = random_points(100, 3, 3), queries = random_points(50, 3, 4);
+  const SimplexLocations truth = SparseSimplex(points).locate(queries, true);
+  for (const int exponent : {-1000, -600, 600, 1000}) {
+    const double scale = std::ldexp(1.0, exponent);
+    const SimplexLocations found = SparseSimplex(points * scale).locate(queries * scale, true);
+    CHECK(found.rows == truth.rows && found.weights == truth.weights);
+  }
+  // very far away the nearest point of the hull is the farthest in that direction
+  RowMatrix far(1, 3);
+  far << 1e300, -2e300, 5e299;
+  Index most;
+  (points * (1e-300 * far.row(0).transpose())).maxCoeff(&most);
+  const SimplexLocations found = SparseSimplex(points).locate(far, true);
+  Index corner;
+  CHECK(found.weights.row(0).maxCoeff(&corner) == 1.0 && found.rows(0, corner) == most);
+}
+
 TEST(sparse_simplex_on_grids_keeps_to_one_triangulation) {
   for (const auto& [per_axis, d] :
        std::vector<std::pair<Index, Index>>{{20, 2}, {8, 3}, {4, 4}, {3, 6}}) {

@@ -23,7 +23,8 @@ class HullProjection {
     at_.assign(1, cloud_.nearest(q.data()));
     weights_ = Vector::Ones(1);
     gather();
-    Vector normal = corners_.col(0) - q;
+    set_point();
+    Vector normal = point_ - q;
     const Index most_changes = 100 * (cloud_.dimension() + 1) + cloud_.size();
     for (Index change = 0; change < most_changes; ++change) {
       const double distance = normal.norm();
@@ -31,19 +32,20 @@ class HullProjection {
       if (!(deepest.value < -kTolerance * cloud_.extent() * distance)) break;
       if (Index(at_.size()) > cloud_.dimension()) break;  // q is inside of a simplex
       const std::vector<Index> at_before = at_;
-      const Vector weights_before = weights_;
+      const Vector weights_before = weights_, point_before = point_, normal_before = normal;
       at_.push_back(deepest.at);
       weights_.conservativeResize(weights_.size() + 1);
       weights_[weights_.size() - 1] = 0.0;
       normal = shrink(q);
-      if (!(normal.norm() < distance)) {  // by rounding only
+      set_point();
+      // |normal|^2 has fallen; far from the hull, the norms themselves do not tell
+      if (!((point_ - point_before).dot(normal + normal_before) < 0.0)) {  // by rounding only
         at_ = at_before;
         weights_ = weights_before;
-        gather();
+        point_ = point_before;
         break;
       }
     }
-    set_point();
   }
 
   // The same on the simplex with the given corners, for a q that is in it to within rounding.
@@ -107,6 +109,7 @@ class HullProjection {
         at_[kept] = at_[j];
         weights_[kept++] = weights_[j];
       }
+      if (kept == 0) weights_[kept++] = 1.0;  // q is out of the range of the squares
       at_.resize(kept);
       weights_.conservativeResize(kept);
     }

@@ -16,6 +16,7 @@
 //   regular triangulation, on which the dual simplex method cannot cycle.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -257,7 +258,8 @@ class SparseSimplex {
 
   // `points` (n x d), finite; repeated rows count once, as the first. Throws std::invalid_argument for
   // fewer than d + 1 distinct points, and when all lie on a hyperplane.
-  explicit SparseSimplex(const RowMatrixRef& points) : cloud_(points) {
+  explicit SparseSimplex(const RowMatrixRef& points)
+      : scale_(power_of_two_near(points)), cloud_(points * scale_) {
     const Index d = cloud_.dimension();
     if (cloud_.size() < d + 1) {
       throw std::invalid_argument("points must hold at least " + std::to_string(d + 1) +
@@ -301,7 +303,7 @@ class SparseSimplex {
       for (Index i = range.first; i < range.last && !stopped; ++i) {
         if (poll && std::this_thread::get_id() == caller && poll()) stopped = true;
         const Index query = order.item(i);
-        search.answer(xi.row(query).transpose(), extrapolate, query, out);
+        search.answer(scale_ * xi.row(query).transpose(), extrapolate, query, out);
       }
     });
     return out;
@@ -309,6 +311,12 @@ class SparseSimplex {
 
  private:
   static constexpr Index kTaskQueries = 64;
+
+  // Scaled by it, which rounds nothing, the points are near one, and squares have room.
+  static double power_of_two_near(const RowMatrixRef& points) {
+    const double largest = points.size() > 0 ? points.cwiseAbs().maxCoeff() : 0.0;
+    return largest > 0.0 ? std::ldexp(1.0, std::clamp(-std::ilogb(largest), -1000, 1000)) : 1.0;
+  }
 
   static KeyOrder morton_order(const RowMatrixRef& xi) {
     const Index d = xi.cols();
@@ -332,8 +340,10 @@ class SparseSimplex {
    public:
     explicit Search(const PointCloud& cloud) : cloud_(cloud), walk_(cloud), hull_(cloud) {}
 
-    void answer(const Vector& q, bool extrapolate, Index query, SimplexLocations& out) {
+    void answer(Vector q, bool extrapolate, Index query, SimplexLocations& out) {
       if (!q.allFinite()) return;
+      const double largest = q.cwiseAbs().maxCoeff();
+      if (largest > kFar) q *= kFar / largest;  // the direction is all that counts there
       if (!((q - last_).norm() <= reach_)) start(q);
       reach_ = -1.0;
       if (walk_to(q)) {
@@ -357,7 +367,7 @@ class SparseSimplex {
 
    private:
     static constexpr double kDoubtful = 1e-9, kOnHull = 1e-14;  // in extents of the cloud
-    static constexpr double kZeroWeight = 1e-14;
+    static constexpr double kZeroWeight = 1e-14, kFar = 1e100;
 
     void start(const Vector& q) {
       if (!walk_.grow(q)) throw degenerate();
@@ -427,6 +437,7 @@ class SparseSimplex {
     double reach_ = -1.0;                             // how near the next must be to start there
   };
 
+  double scale_;
   PointCloud cloud_;
 };
 
