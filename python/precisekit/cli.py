@@ -202,7 +202,8 @@ def _add_fit(commands) -> None:
     fitting.add_argument(
         "--solver",
         choices=METHODS,
-        help="mlp: method that trains it (default: taylor-lm)",
+        metavar="METHOD",
+        help=f"mlp: method that trains it: {', '.join(METHODS)} (default: taylor-lm)",
     )
     fitting.add_argument(
         "--stages",

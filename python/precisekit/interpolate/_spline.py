@@ -328,7 +328,7 @@ def _restore(cls, axes, coefficients, *state) -> SplineInterpolator:
 
 
 def _sequence_of_axes(axes) -> list:
-    if np.ndim(axes) == 0 and not isinstance(axes, Iterable):
+    if not isinstance(axes, Iterable) or isinstance(axes, (str, dict)):
         raise ValueError(f"axes must be a sequence of arrays, got {axes!r}")
     axes = list(axes)
     return [axes] if axes and all(np.ndim(a) == 0 for a in axes) else axes
