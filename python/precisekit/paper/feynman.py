@@ -405,9 +405,10 @@ def plot(rows: list[Row], path: Path) -> Path:
     axes.set_xlim(-1, len(rows))
     axes.set_ylim(bottom=0)
     axes.set_ylabel("digits: -log10 of the relative RMSE on fresh points")
-    axes.set_title(f"Feynman equations, at most {max(row.seconds for row in rows):.0f} s each")
+    seconds = max(row.seconds for row in rows)
+    axes.set_title(f"Feynman equations, at most {seconds:.0f} s each", loc="left")
     axes.grid(axis="y", color="#d9dcdf", lw=0.6)
     axes.set_axisbelow(True)
-    axes.legend(loc="upper right", frameon=False, fontsize=8)
+    figure.legend(loc="outside upper right", ncols=4, frameon=False, fontsize=8)
     figure.savefig(path)
     return path
