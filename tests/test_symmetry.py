@@ -79,6 +79,18 @@ def test_products_of_any_sign():
     assert not found(f, [-2, -1], [2, 3])[0]  # neither may go
 
 
+def test_a_sum_of_products_is_a_function_of_it():
+    """Scalings first, then shifts of what they leave, and not one more scaling."""
+
+    def f(X):
+        return X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] + X[:, 4] * X[:, 5]
+
+    symmetries, X = found(f, [1] * 6, [5] * 6)
+    variables, factor = symmetries(X)
+    np.testing.assert_allclose(variables[:, 0], f(X), rtol=1e-14)
+    assert variables.shape[1] == 1 and np.all(factor == 1)
+
+
 def test_roots_and_squares():
     def f(X):
         return np.sqrt(X[:, 0]) * np.exp(-X[:, 1] / X[:, 2] ** 2)

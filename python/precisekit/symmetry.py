@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -207,15 +207,17 @@ def find_symmetries(X, values, gradient, error: float) -> tuple[Symmetries, floa
     """
     tolerance = float(np.clip(_DERIVATIVE_ERROR * error, _TIGHTEST, _LOOSEST))
     found, worst = Symmetries(), 0.0
-    for kind in KINDS:
-        size = 1
-        while size <= min(_LARGEST_SUPPORT, X.shape[1]) and X.shape[1] > 1:
-            relation, left = _first_relation(kind, size, X, values, gradient, tolerance)
-            if relation is None:
-                size += 1
-                continue
-            found, worst = found + Symmetries((relation,)), max(worst, left)
-            X, values, gradient = _without_pivot(relation, X, values, gradient)
+    searches = list(product(range(1, _LARGEST_SUPPORT + 1), KINDS))
+    at = 0
+    while at < len(searches) and X.shape[1] > 1:
+        size, kind = searches[at]
+        relation, left = _first_relation(kind, size, X, values, gradient, tolerance)
+        if relation is None:
+            at += 1
+            continue
+        at = 0  # what is left may have simpler ones: x y + u v is a sum of two products
+        found, worst = found + Symmetries((relation,)), max(worst, left)
+        X, values, gradient = _without_pivot(relation, X, values, gradient)
     return found, worst
 
 
@@ -235,17 +237,19 @@ def _first_relation(kind, size, X, values, gradient, tolerance) -> tuple[Relatio
         irrelevant = np.flatnonzero(~relevant)[:1]
         v = np.ones(len(irrelevant))
         return _relation(kind, irrelevant, v, 0.0, X, values, gradient), tolerance
-    best, best_left = None, 1.0
+    best, best_cost = None, (True, 1.0)  # those without a factor first: u + x y is a sum of both
     for support in combinations(np.flatnonzero(relevant), size):
         among = [*support, d] if kind == "scaling" else list(support)
         vector, left = _null_vector(gram[np.ix_(among, among)], scale[among], size, tolerance)
-        if vector is None or left >= best_left:
+        if vector is None:
             continue
         weight = vector[size] if kind == "scaling" else 0.0
+        if (weight != 0, left) >= best_cost:
+            continue
         relation = _relation(kind, np.array(support), vector[:size], weight, X, values, gradient)
         if relation is not None:
-            best, best_left = relation, left
-    return best, best_left
+            best, best_cost = relation, (weight != 0, left)
+    return best, best_cost[1]
 
 
 def _null_vector(gram, scale, size, tolerance):
