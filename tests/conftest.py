@@ -28,8 +28,8 @@ def fitted(plane):
 
 @pytest.fixture(scope="session")
 def chosen(plane):
-    """A model from precisekit.fit, target reached."""
-    return pk.fit(*plane, target=1e-6, time_limit=20)
+    """A network from precisekit.fit, target reached."""
+    return pk.fit(*plane, target=1e-6, time_limit=20, kinds="network")
 
 
 @pytest.fixture

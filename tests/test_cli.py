@@ -88,8 +88,24 @@ def test_fit_a_table(run, folder, plane):
 def test_fit_auto(run, folder):
     code, out, err = run("fit", "data.csv", "--target", "h", "--output", "m.pkit", "--tol", "1e-6")
     assert (code, err) == (0, "")
-    assert "target reached on the held-out samples" in out
-    assert pk.load("m.pkit").report_.held_out_rmse <= 1e-6
+    assert "data            360 scattered samples of 2 inputs" in out
+    assert "* smallest error on held-out samples; target reached" in out
+    assert max(map(len, out.splitlines())) <= 80
+    model = pk.load("m.pkit")
+    assert model.report_.choice.candidates[0].held_out_rmse <= 1e-6
+    assert model.report_.n_samples == 400  # a spline has the test rows too
+
+
+def test_fit_auto_keeps_a_grid_a_grid(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    axis = np.linspace(1, 2, 16)
+    X = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    np.savetxt("grid.csv", np.column_stack([X, smooth(X)]), "%.17g", ",")
+    code, out, _ = run("fit", "grid.csv", "--target", "x3", "--output", "m.pkit", "--tol", "1e-9")
+    assert code == 0
+    assert "196 samples on a full grid of 2 inputs, 14 x 14" in out
+    assert "saved: spline of degree 9 x 9 through 16 x 16 points, the test rows among" in out
+    assert pk.load("m.pkit").report_.choice.layout.endswith("14 x 14")
 
 
 def test_the_test_rows_are_kept_out(run, folder, plane, monkeypatch):

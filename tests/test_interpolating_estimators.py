@@ -16,6 +16,7 @@ from precisekit.interpolating_estimators import (
     SimplexRegressor,
     SplineRegressor,
     rectilinear_grid,
+    without_some_lines,
 )
 from precisekit.io import input_names, target_name
 from precisekit.report import split_report
@@ -159,7 +160,36 @@ def test_spline_on_few_lines_takes_a_lower_degree():
     X_test = scattered(50, lo=(0, 1, 0), hi=(1, 2, 3))
     truth = X_test[:, 0] ** 5 + X_test[:, 1] + X_test[:, 2] ** 2
     assert np.allclose(model.predict(X_test), truth, rtol=1e-12)
-    assert model.report_.held_out_rmse is None
+    assert model.report_.held_out_rmse <= 1e-13  # at the one line that can be left out
+
+
+def test_lines_that_are_left_out():
+    """Inside, evenly and symmetrically spaced, one in eight; none of fewer than five."""
+    for n in range(2, 100):
+        (kept,), left_out = without_some_lines([n])
+        out = np.setdiff1d(np.arange(n), kept)
+        assert np.array_equal(np.flatnonzero(left_out), out)
+        assert (len(out) == 0) == (n < 5)
+        if n >= 16:
+            assert (out[0], out[-1]) == (3, n - 4)
+            assert set(np.diff(out)) <= {6, 7, 8, 9, 10, 11, 12}
+        elif n >= 5:
+            assert 2 <= out[0] and out[-1] <= n - 3
+    kept, left_out = without_some_lines([9, 2])
+    assert list(kept[1]) == [0, 1]
+    assert np.array_equal(np.argwhere(left_out), [[3, 0], [3, 1]])
+
+
+@pytest.mark.parametrize("degree", [1, 3, 5, 7, 9])
+def test_held_out_error_of_a_grid_is_that_of_the_spline(degree):
+    """Up to the few times that the gaps cost; never optimistic by more than rounding chance."""
+    for f in (lambda x: np.sin(3 * x + 0.4), lambda x: np.exp(2 * x), lambda x: np.sin(8 * x)):
+        for n in (12, 24, 40):
+            x, between = np.linspace(-1, 1, n), np.linspace(-1, 1, 2000)
+            model = SplineRegressor(degree=degree).fit(x[:, None], f(x))
+            error = model.predict(between[:, None]) - f(between)
+            error = np.sqrt(np.mean(error**2) / np.mean(f(between) ** 2))
+            assert error < 1e-14 or 1 < model.report_.held_out_rmse / error < 40
 
 
 def test_spline_of_several_outputs(on_grid):
@@ -191,6 +221,26 @@ def test_spline_of_noisy_samples_does_not_follow_the_noise():
     model = SplineRegressor(random_state=0).fit(x, np.sin(x[:, 0]) + noise)
     inside = np.linspace(0.5, 9.5, 100)[:, None]
     assert np.sqrt(np.mean((model.predict(inside) - np.sin(inside[:, 0])) ** 2)) <= 0.05
+
+
+def test_noisy_grid_is_smoothed_when_asked():
+    X = shuffled_grid(np.linspace(0, 1, 30), np.linspace(1, 3, 30))
+    noise = 0.05 * np.random.default_rng(1).standard_normal(900)
+    smoothing = SplineRegressor(n_knots="auto", random_state=0).fit(X, function(X) + noise)
+    through = SplineRegressor().fit(X, function(X) + noise)
+    assert smoothing.report_.stop_reason == "least squares"
+    assert through.report_.stop_reason == "interpolates the samples"
+    assert smoothing.report_.held_out_rmse < through.report_.held_out_rmse
+    inside = scattered(500, seed=1, lo=(0.1, 1.1), hi=(0.9, 2.9))
+    assert np.sqrt(np.mean((smoothing.predict(inside) - function(inside)) ** 2)) <= 0.025
+
+
+def test_number_of_knots_within_a_time_limit():
+    X = scattered(3000)
+    quick = SplineRegressor(random_state=0, time_limit=1e-3).fit(X, function(X))
+    slow = SplineRegressor(random_state=0).fit(X, function(X))
+    assert quick.report_.n_params < slow.report_.n_params
+    assert quick.report_.held_out_rmse > slow.report_.held_out_rmse
 
 
 def test_what_is_a_grid():
@@ -252,6 +302,8 @@ def test_bad_samples_for_a_spline():
         ({"degree": 2.5}, "degree must be an integer"),
         ({"boundary": "open"}, "boundary must be one of"),
         ({"n_knots": 1}, "n_knots must be an integer of at least 2"),
+        ({"n_knots": "many"}, "n_knots must be an integer or 'auto', got 'many'"),
+        ({"time_limit": 0}, "time_limit must be positive, got 0"),
     ],
 )
 def test_bad_parameters_of_a_spline(parameters, message):
@@ -387,7 +439,7 @@ def test_command_with_a_spline_on_a_grid(run, on_grid):
         *("--plot", "m.png"),
     )
     assert code == 0
-    assert "through 13 x 19 points" in out  # every second line, both ends
+    assert "through 21 x 31 points" in out  # without every eighth line
     assert "saved: spline of degree 7 x 7 through 24 x 36 points" in out
     model = pk.load("m.pkit")
     assert model.report_.n_samples == 24 * 36

@@ -62,7 +62,6 @@ def test_everything_else_survives(chosen, tmp_path):
     assert loaded.get_params() == chosen.get_params()
     assert loaded.n_features_in_ == chosen.n_features_in_
     assert loaded.n_iter_ == chosen.n_iter_
-    assert loaded.candidates_ == chosen.candidates_
     old, new = vars(chosen.report_).copy(), vars(loaded.report_).copy()
     old_history, new_history = vars(old.pop("history")), vars(new.pop("history"))
     assert new == old

@@ -1,22 +1,207 @@
-"""Tests of precisekit.fit: reaches easy targets, judges by what it held out, stops when told."""
+"""Tests of precisekit.fit: chooses what fits the data, judges by what it held out, stops when told.
+
+The choice among networks is tested with ``kinds="network"``.
+"""
 
 import inspect
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import smooth
 
 import precisekit as pk
-from precisekit.selection import _narrowed
+from precisekit.selection import Candidate, Choice, _narrowed
+
+
+def grid(*shape):
+    """Points of [-1, 1]^d, in some order."""
+    axes = [np.linspace(-1, 1, n) for n in shape]
+    X = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
+    return np.random.default_rng(0).permutation(X)
+
+
+def kinked(X):
+    return np.abs(X[:, 0] - 0.3 * X[:, 1] ** 2 - 0.1)
+
+
+def kinds_tried(model):
+    return [candidate.kind for candidate in model.report_.choice.candidates]
+
+
+def error(model, f, X):
+    return np.sqrt(np.mean((model.predict(X) - f(X)) ** 2) / np.mean(f(X) ** 2))
+
+
+# -- what is chosen --------------------------------------------------------------------------------
+
+
+def test_grid_takes_a_spline_through_all_of_it():
+    X = grid(26, 24)
+    model = pk.fit(X, smooth(X), target=1e-8, time_limit=60)
+    assert isinstance(model, pk.SplineRegressor)
+    assert set(kinds_tried(model)) == {"spline"}
+    report = model.report_
+    assert (report.n_samples, report.stop_reason) == (624, "interpolates the samples")
+    assert report.choice.layout == "624 samples on a full grid of 2 inputs, 26 x 24"
+    assert report.choice.noise is None
+    fresh = pk.sample_box([-1, -1], [1, 1], 1000, seed=1)
+    assert error(model, smooth, fresh) <= report.held_out_rmse <= 1e-8
+    assert model.score(fresh, smooth(fresh)) > 1 - 1e-14
+    assert model.predict_gradient(fresh).shape == (1000, 2)
+    assert np.isfinite(model.predict([[1.01, -1.01]])).all()
+
+
+def test_grid_falls_back_on_networks(monkeypatch):
+    """They are judged at points on the lines that the splines lack, and see all other points."""
+    seen = []
+    original = pk.MLPRegressor._fit
+
+    def spy(self, X, y, **keywords):
+        seen.append((X, keywords["held_out"][0]))
+        return original(self, X, y, **keywords)
+
+    monkeypatch.setattr(pk.MLPRegressor, "_fit", spy)
+    X = grid(12, 12)
+
+    def steep(X):
+        return np.sin(9 * X[:, 0])
+
+    model = pk.fit(X, steep(X), target=1e-9, time_limit=30)
+    assert isinstance(model, pk.MLPRegressor)
+    assert kinds_tried(model)[:7] == ["spline"] * 7
+    trained, held = seen[0]
+    assert (len(trained), len(held)) == (129, 15)
+    lines = np.linspace(-1, 1, 12)[[3, 8]]
+    assert np.isin(held, lines).any(axis=1).all()
+
+
+def test_kinks_take_straight_pieces():
+    X = pk.sample_box([-1, -1], [1, 1], 3000, seed=0)
+    model = pk.fit(X, kinked(X), time_limit=60, kinds=("spline", "simplex"))
+    assert isinstance(model, pk.SimplexRegressor)
+    assert model.report_.n_samples == 3000
+    assert model.report_.held_out_rmse == model.report_.choice.candidates[-1].held_out_rmse
+    inside = pk.sample_box([-0.95, -0.95], [0.95, 0.95], 1000, seed=1)
+    assert error(model, kinked, inside) < 2 * model.report_.held_out_rmse
+    X = grid(40, 40)
+    model = pk.fit(X, kinked(X), time_limit=60, kinds="spline")
+    assert model.degree == 1
+
+
+@pytest.mark.parametrize("layout", ["grid", "scattered"])
+def test_noise_is_told_and_not_fitted(layout):
+    X = grid(30, 30) if layout == "grid" else pk.sample_box([-1, -1], [1, 1], 900, seed=0)
+    noise = 1e-2 * np.sqrt(np.mean(smooth(X) ** 2)) * np.random.default_rng(1).standard_normal(900)
+    y = smooth(X) + noise
+    model = pk.fit(X, y, target=1e-12, time_limit=30)
+    choice = model.report_.choice
+    assert 0.8e-2 < choice.noise < 1.3e-2
+    assert choice.reason.endswith("down to the noise in y")
+    assert "through the grid" not in choice.candidates[choice.chosen].model
+    assert 0.9e-2 < model.report_.relative_rmse < 1.2e-2
+    inside = pk.sample_box([-0.9, -0.9], [0.9, 0.9], 1000, seed=1)
+    assert error(model, smooth, inside) < 0.5e-2
+
+
+def test_smooth_data_have_no_noise(plane):
+    X, y = plane
+    model = pk.fit(X, y, target=1e-15, time_limit=5)
+    assert model.report_.choice.noise is None
+
+
+def test_networks_draw_the_same_random_numbers_after_other_kinds(plane, monkeypatch):
+    drawn = []
+    original = pk.MLPRegressor._fit
+
+    def spy(self, X, y, **keywords):
+        drawn.append((self.random_state, X, keywords["held_out"][0]))
+        return original(self, X, y, **keywords)
+
+    monkeypatch.setattr(pk.MLPRegressor, "_fit", spy)
+    for kinds in ("network", None):
+        pk.fit(*plane, target=1e-16, callback=lambda state: state.nit >= 2, kinds=kinds)
+    (seed, X, held), (same_seed, same_X, same_held) = drawn
+    assert seed == same_seed
+    assert np.array_equal(X, same_X) and np.array_equal(held, same_held)
+
+
+def test_data_for_one_kind_only():
+    X = np.repeat(pk.sample_box([0, 0, 0], [1, 1, 1], 30, seed=0), 2, axis=0)
+    y = X.sum(axis=1) ** 2
+    for kinds in ("spline", ["spline", "simplex"]):
+        with pytest.raises(ValueError, match="are not for 60 scattered samples of 3 inputs"):
+            pk.fit(X, y, kinds=kinds)
+    model = pk.fit(X, y, target=1e-2, time_limit=10)
+    assert kinds_tried(model) == ["network"]
+
+
+def test_names_of_a_frame():
+    X = pd.DataFrame(grid(9, 9), columns=["p", "T"])
+    model = pk.fit(X, X["p"] * X["T"], target=1e-8)
+    assert list(model.feature_names_in_) == ["p", "T"]
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(X.rename(columns={"p": "q"}))
+
+
+def test_choice_in_words():
+    choice = Choice(
+        "900 scattered samples of 2 inputs",
+        [
+            Candidate("spline", "nearest spline of degree 7, 9 x 9 knots", 2e-3, 0.2, "nothing"),
+            Candidate("network", "network 2-16-16-1, input map log", 1e-3, 4.0, "time limit"),
+        ],
+        chosen=1,
+        reason="smallest error on held-out samples; time limit",
+        noise=1e-3,
+    )
+    lines = str(choice).splitlines()
+    assert lines[0].split(maxsplit=1) == ["data", "900 scattered samples of 2 inputs"]
+    assert lines[1].split(maxsplit=1) == ["noise", "1.0e-03 of the size of y"]
+    assert lines[-3].startswith("* network 2-16-16-1") and "1.00e-03" in lines[-3]
+    assert lines[-4].startswith("  nearest spline") and "2.00e-03" in lines[-4]
+    assert lines[-1] == "* smallest error on held-out samples; time limit"
+    assert max(map(len, lines)) <= 80
+
+
+def test_models_of_all_kinds_survive(plane, tmp_path):
+    nodes = grid(9, 9)
+    for X, f, kinds in ((nodes, smooth, "spline"), (plane[0], kinked, "simplex")):
+        model = pk.fit(X, f(X), target=1e-3, kinds=kinds)
+        pk.save(model, tmp_path / "m.pkit")
+        loaded = pk.load(tmp_path / "m.pkit")
+        assert loaded.report_ == model.report_
+        assert str(model.report_.choice) in str(loaded.report_)
+        assert loaded.predict(X).tobytes() == model.predict(X).tobytes()
+
+
+def test_ctrl_c_among_splines(monkeypatch):
+    X = grid(9, 9)
+    original, calls = pk.SplineRegressor.fit, []
+
+    def interrupted(self, X, y):
+        calls.append(self)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(self, X, y)
+
+    monkeypatch.setattr(pk.SplineRegressor, "fit", interrupted)
+    model = pk.fit(X, smooth(X))
+    assert model.report_.interrupted
+    assert model.report_.stop_reason.startswith("interrupted (Ctrl-C)")
+    assert len(model.report_.choice.candidates) == 2
+
+
+# -- networks --------------------------------------------------------------------------------------
 
 
 def test_reaches_the_target():
     X = pk.sample_box([1.0, 0.5], [3.0, 2.0], 900, seed=1)
-    model = pk.fit(X, smooth(X), target=1e-8, time_limit=60)
+    model = pk.fit(X, smooth(X), target=1e-8, time_limit=60, kinds="network")
     report = model.report_
     assert report.stop_reason == "target reached on the held-out samples"
     assert report.held_out_rmse <= 1e-8
-    assert len(model.candidates_) == 1
+    assert len(model.report_.choice.candidates) == 1
     fresh = pk.sample_box([1.1, 0.6], [2.9, 1.9], 2000, seed=2)
     assert np.max(np.abs(model.predict(fresh) - smooth(fresh))) < 1e-6
 
@@ -34,16 +219,18 @@ def test_held_out_samples_judge(monkeypatch):
         return original(self, X, y, **keywords)
 
     monkeypatch.setattr(pk.MLPRegressor, "_fit", spy)
-    model = pk.fit(X, y, target=1e-9, time_limit=60)
-    assert len(seen) == len(model.candidates_) > 1
+    model = pk.fit(X, y, target=1e-9, time_limit=60, kinds="network")
+    assert len(seen) == len(model.report_.choice.candidates) > 1
     for X_train, (X_held, _) in seen:
         assert (len(X_train), len(X_held)) == (270, 30)
         together = np.vstack([X_train, X_held])
         assert sorted(map(tuple, together)) == sorted(map(tuple, X))
     X_held, y_held = seen[0][1]
-    error = np.sqrt(np.mean((model.predict(X_held) - y_held) ** 2) / np.mean(y_held**2))
-    assert model.report_.held_out_rmse == pytest.approx(error, rel=1e-6)
-    assert model.report_.held_out_rmse == min(c.held_out_rmse for c in model.candidates_)
+    found = np.sqrt(np.mean((model.predict(X_held) - y_held) ** 2) / np.mean(y_held**2))
+    assert model.report_.held_out_rmse == pytest.approx(found, rel=1e-6)
+    assert model.report_.held_out_rmse == min(
+        c.held_out_rmse for c in model.report_.choice.candidates
+    )
     assert 1e-4 < model.report_.held_out_rmse < 3e-3  # the noise: not memorised, not missed
 
 
@@ -58,12 +245,14 @@ def test_at_most_2000_rows_are_held_out(monkeypatch):
     for n in (10, 11, 50_000):
         X = np.arange(2.0 * n).reshape(n, 2)
         with pytest.raises(LookupError):
-            pk.fit(X, X[:, 0])
+            pk.fit(X, X[:, 0], kinds="network")
     assert sizes == [(9, 1), (9, 2), (48_000, 2000)]
 
 
 def test_same_seed_same_bits(plane):
-    a, b, c = (pk.fit(*plane, target=1e-4, random_state=seed) for seed in (0, 0, 1))
+    a, b, c = (
+        pk.fit(*plane, target=1e-4, random_state=seed, kinds="network") for seed in (0, 0, 1)
+    )
     assert a.theta_.tobytes() == b.theta_.tobytes() != c.theta_.tobytes()
 
 
@@ -79,9 +268,9 @@ def test_callback_ends_the_whole_fit(plane, way):
             return True
         return False
 
-    model = pk.fit(*plane, target=1e-15, callback=callback)
+    model = pk.fit(*plane, target=1e-15, callback=callback, kinds="network")
     assert len(states) == 5
-    assert len(model.candidates_) == 1
+    assert len(model.report_.choice.candidates) == 1
     assert not model.report_.interrupted
     assert np.isfinite(model.report_.held_out_rmse)
     assert states[0].net.sizes[-1] == 1
@@ -101,7 +290,7 @@ def test_interruption_of_a_later_network_is_told(plane, monkeypatch, first_is_be
         return self
 
     monkeypatch.setattr(pk.MLPRegressor, "_fit", second_is_interrupted)
-    model = pk.fit(*plane, target=1e-15)
+    model = pk.fit(*plane, target=1e-15, kinds="network")
     assert len(calls) == 2
     assert model is calls[0 if first_is_better else 1]
     assert model.report_.interrupted
@@ -130,6 +319,8 @@ def test_networks_are_narrowed_for_few_samples():
         ({"target": 0}, "target must be positive"),
         ({"target": np.nan}, "target must be positive"),
         ({"time_limit": -1}, "time_limit must be positive"),
+        ({"kinds": ()}, "kinds must be some of"),
+        ({"kinds": "forest"}, "kinds must be some of .* got 'forest'"),
         ({"X": np.zeros(40)}, r"X must have 2 dimensions, got shape \(40,\)"),
         ({"X": np.zeros((9, 2)), "y": np.zeros(9)}, "X has 9 samples: fit needs 10"),
         ({"y": np.zeros(39)}, "y must have 40 rows as X has, got 39"),

@@ -153,7 +153,8 @@ def _add_fit(commands) -> None:
         "--test-fraction",
         type=_fraction,
         metavar="F",
-        help="share of the rows, drawn at random, kept out of the fit to test it (default: 0.1)",
+        help="share of the rows, drawn at random, kept out of the fit to test it (default: 0.1; "
+        "of a full grid every eighth line along each axis, with auto and spline)",
     )
     data.add_argument(
         "--equation", metavar="ID", help="fit this Feynman equation instead of a table"
@@ -171,7 +172,7 @@ def _add_fit(commands) -> None:
     fitting.add_argument(
         "--method",
         choices=("auto", "mlp", *_INTERPOLATING),
-        help="auto: choose network and input map, keep what does best on held-out samples; "
+        help="auto: try what suits the data of all below, keep what does best on held-out samples; "
         "mlp: one network as given; simplex: linear interpolation in a mesh of the samples, in any "
         "dimension; spline: through samples on a grid, or nearest to scattered ones in one or two "
         "dimensions (default: mlp with --hidden or --stages, else auto)",
@@ -330,12 +331,19 @@ def _fit(args) -> int:
     from .report import split_report
 
     saved = model
-    if args.method in _INTERPOLATING and not args.equation:
+    if hasattr(model, "interpolator_") and not args.equation:
+        from sklearn.base import clone
+
         # nothing depends on the test rows but the test: the model that is saved has them too
-        saved = _fitted(args, *(np.concatenate(parts) for parts in zip(train, test, strict=True)))
+        saved = clone(model).fit(
+            *(np.concatenate(parts) for parts in zip(train, test, strict=True))
+        )
+        saved.report_.choice = model.report_.choice
         saved.input_names_, saved.target_name_ = names, target
     save(saved, args.output)
     print(split_report(model, *train, *test))
+    if model.report_.choice:
+        print(f"\n{model.report_.choice}")
     if saved is not model:
         print(f"\nsaved: {saved.report_.model}, the test rows among them")
     if args.plot:
@@ -423,18 +431,17 @@ def _table_data(args):
 
 
 def _split(args, X) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to test, drawn at random; of a grid for a spline, which random gaps
-    would destroy, every second line along each axis, and the points between."""
-    if args.method == "spline" and args.test_fraction is None:
-        from .interpolating_estimators import coarser, rectilinear_grid
+    """Rows to train on and rows to test, drawn at random; of a grid, which random gaps would
+    destroy for a spline, those that lie on every eighth line along each axis."""
+    if args.method in ("auto", "spline") and args.test_fraction is None:
+        from .interpolating_estimators import rectilinear_grid, without_some_lines
 
         grid = rectilinear_grid(X)
         if grid is not None:
             axes, order = grid
-            kept = np.zeros([len(axis) for axis in axes], dtype=bool)
-            kept[np.ix_(*(coarser(len(axis)) for axis in axes))] = True
-            if not kept.all():
-                return np.sort(order[kept.ravel()]), np.sort(order[~kept.ravel()])
+            left_out = without_some_lines([len(axis) for axis in axes])[1].ravel()
+            if left_out.any():
+                return np.sort(order[~left_out]), np.sort(order[left_out])
     rows = np.random.default_rng(args.seed).permutation(len(X))
     fraction = 0.1 if args.test_fraction is None else args.test_fraction
     n_test = max(1, round(fraction * len(X)))
@@ -582,6 +589,7 @@ def _machine_facts() -> Iterator[tuple[str, object]]:
 def _model_facts(path: str) -> Iterator[tuple[str, object]]:
     from .io import input_names, load, target_name
     from .network import activation_names
+    from .report import facts
 
     model = load(path)
     if hasattr(model, "interpolator_"):
@@ -600,33 +608,19 @@ def _model_facts(path: str) -> Iterator[tuple[str, object]]:
         yield "" if i else title, f"{name} from {lo:.6g} to {hi:.6g}{taken}"
     yield "network", f"{report.network}, {activation_names(model.network_)}"
     yield "input map", box.kind
-    yield "parameters", f"{report.n_params:,}"
-    yield "samples", f"{report.n_samples:,}"
-    yield "relative RMSE", f"{report.relative_rmse:.2e}"
-    if report.held_out_rmse is not None:
-        yield "held out", f"{report.held_out_rmse:.2e}"
-    yield "rounding floor", f"{report.rounding_floor:.2e}"
-    yield "maximum error", f"{report.max_error:.2e}"
-    yield "stopped", report.stop_reason
-    yield "after", f"{report.n_iter:,} iterations, {report.seconds:.1f} s"
+    yield from facts(report)
 
 
 def _interpolator_facts(model) -> Iterator[tuple[str, object]]:
     from .io import input_names, target_name
+    from .report import facts
 
     report = model.report_
     yield "model", f"{type(model).__name__} of {target_name(model)}"
     for i, (name, lo, hi) in enumerate(zip(input_names(model), model.lo_, model.hi_, strict=True)):
         yield "" if i else "inputs", f"{name} from {lo:.6g} to {hi:.6g}"
     yield "interpolator", report.model
-    yield "parameters", f"{report.n_params:,}"
-    yield "samples", f"{report.n_samples:,}"
-    yield "relative RMSE", f"{report.relative_rmse:.2e}"
-    if report.held_out_rmse is not None:
-        yield "held out", f"{report.held_out_rmse:.2e}"
-    yield "maximum error", f"{report.max_error:.2e}"
-    yield "stopped", report.stop_reason
-    yield "after", f"{report.seconds:.1f} s"
+    yield from facts(report)
 
 
 if __name__ == "__main__":

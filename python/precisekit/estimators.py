@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -19,6 +20,9 @@ from .network import MLP
 from .optimize import METHODS, History, rounding_floor
 from .posing import Posing
 from .symmetry import Symmetries
+
+if TYPE_CHECKING:
+    from .selection import Choice
 
 # What the estimator itself tells the solver, and the parameters that say it.
 _PARAMETER_OF_OPTION = {
@@ -61,6 +65,8 @@ class FitReport:
     history : History
         One entry an iteration: iteration, seconds, fun, relative_rmse, damping, stage. The errors
         are those of the whole model so far.
+    choice : precisekit.selection.Choice or None
+        What `precisekit.fit` tried, and why it chose this.
     """
 
     relative_rmse: float
@@ -79,6 +85,12 @@ class FitReport:
     interrupted: bool = False
     stages: list[training.StageReport] = field(default_factory=list)
     history: History | None = field(default=None, repr=False)
+    choice: Choice | None = None
+
+    def __str__(self) -> str:
+        from .report import in_words
+
+        return in_words(self)
 
 
 class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -402,13 +414,18 @@ def _without_zero_weights(X, y, weight):
     return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
 
-def _check_data(X: np.ndarray, targets: np.ndarray) -> None:
-    if len(X) == 1:
-        raise ValueError("X has 1 sample: a fit needs at least 2")
+def check_varies(targets: np.ndarray) -> None:
+    """Raise ValueError for targets (n, m) with a constant column, naming y."""
     constant = np.flatnonzero(np.ptp(targets, axis=0) == 0)
     if len(constant):
         which = "y" if targets.shape[1] == 1 else f"y[:, {constant[0]}]"
         raise ValueError(f"{which} is constant ({targets[0, constant[0]]}): nothing to fit")
+
+
+def _check_data(X: np.ndarray, targets: np.ndarray) -> None:
+    if len(X) == 1:
+        raise ValueError("X has 1 sample: a fit needs at least 2")
+    check_varies(targets)
     _, first, inverse = np.unique(X, axis=0, return_index=True, return_inverse=True)
     twin = first[inverse.ravel()]
     differs = np.flatnonzero((targets != targets[twin]).any(axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -16,10 +17,19 @@ from .estimators import check_numbers, root_mean_square
 from .interpolate import SimplexInterpolator, SplineInterpolator
 from .interpolate._spline import BOUNDARIES
 
+if TYPE_CHECKING:
+    from .selection import Choice
+
 _ROUNDING = 2.0**-54  # about the root mean square of the relative error of rounding to float64
 _MOST_UNEVEN = 10.0  # ratio of neighbouring distances up to which points on a line are a grid
 _HELD_OUT_SHARE = 0.1
+_MOST_HELD_OUT = 2000
+# Every so many lines of a grid one is left out, to judge by: from the fourth on, as the gap makes
+# up there for the larger error near the ends, where it would exaggerate that; where there are five.
+_LEFT_OUT_LINES, _FIRST_LEFT_OUT, _FEWEST_LINES = 8, 3, 5
 _SAMPLES_PER_COEFFICIENT = 2.0
+_MORE_KNOTS = 1.4  # from one number of knots to the next
+_PATIENCE = 4  # numbers of knots in a row without gain that end the search
 
 
 @dataclass
@@ -33,9 +43,9 @@ class InterpolationReport:
     max_error : float
         Largest absolute training residual, in the units of y.
     held_out_rmse : float or None
-        Relative RMSE at samples that were left out. Of a spline on a grid: of one through every
-        second line, at the points between, which bounds the error of the whole from above for
-        smooth data; None where the grid has too few lines, and for a simplex mesh.
+        Relative RMSE at samples that were left out. Of a spline on a grid: of one through all but
+        every eighth line, at the points on those, where the gaps make the error of smooth data a
+        few times that of the whole. None where the grid has too few lines, and for a simplex mesh.
     rounding_floor : float
         The part of `relative_rmse` that rounding the predictions causes.
     stop_reason, model : str
@@ -43,7 +53,9 @@ class InterpolationReport:
     seconds : float
     n_params, n_samples : int
     interrupted : bool
-        Always False.
+        Whether Ctrl-C ended the `precisekit.fit` that chose the model.
+    choice : precisekit.selection.Choice or None
+        What `precisekit.fit` tried, and why it chose this.
     """
 
     relative_rmse: float
@@ -56,6 +68,12 @@ class InterpolationReport:
     n_params: int
     n_samples: int
     interrupted: bool = False
+    choice: Choice | None = None
+
+    def __str__(self) -> str:
+        from .report import in_words
+
+        return in_words(self)
 
 
 class _InterpolatingRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -172,9 +190,9 @@ class SplineRegressor(_InterpolatingRegressor):
     """Tensor-product splines: through samples on a grid, or nearest to scattered ones.
 
     Samples on a rectilinear grid (any product of axes, in any order of rows) in one to six
-    dimensions are interpolated. In one dimension they count as a grid when no distance of
-    neighbours is more than 10 times the next. Other samples in one or two dimensions are matched by
-    least squares; how many knots, unless given, is decided on a tenth of the samples, held out.
+    dimensions are interpolated, unless `n_knots` asks for less. In one dimension they count as a
+    grid when no distance of neighbours is more than 10 times the next. Other samples in one or two
+    dimensions are matched by least squares.
 
     Parameters
     ----------
@@ -182,13 +200,17 @@ class SplineRegressor(_InterpolatingRegressor):
         From 1 to 9; less along axes with too few lines for it.
     boundary : str
         At the ends of a grid: "not-a-knot", "natural", "clamped" or "periodic".
-    n_knots : int, optional
-        Of scattered samples: equidistant knots along each axis.
+    n_knots : int or "auto", optional
+        Least squares, in one or two dimensions, with so many equidistant knots along each axis:
+        for noisy samples on a grid too. "auto": as many as do best on a tenth of the samples, held
+        out; the default for scattered samples.
     extrapolate : bool
         Whether predictions outside of the samples' box are those of the outermost polynomials;
         otherwise they are NaN.
     random_state : int, RandomState or None
         Of the samples that are held out.
+    time_limit : float, optional
+        Seconds in which the number of knots is to be found; those that take longer are not tried.
 
     Attributes
     ----------
@@ -208,20 +230,26 @@ class SplineRegressor(_InterpolatingRegressor):
         n_knots=None,
         extrapolate=False,
         random_state=None,
+        time_limit=None,
     ):
         self.degree = degree
         self.boundary = boundary
         self.n_knots = n_knots
         self.extrapolate = extrapolate
         self.random_state = random_state
+        self.time_limit = time_limit
 
     def _interpolate(self, X, y):
         positive_int(self.degree, "degree")
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"boundary must be one of {BOUNDARIES}, got {self.boundary!r}")
-        if self.n_knots is not None:
+        if isinstance(self.n_knots, str) and self.n_knots != "auto":
+            raise ValueError(f"n_knots must be an integer or 'auto', got {self.n_knots!r}")
+        if self.n_knots not in (None, "auto"):
             positive_int(self.n_knots, "n_knots", at_least=2)
-        grid = rectilinear_grid(X)
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
+        grid = rectilinear_grid(X) if self.n_knots is None else None
         if grid is None:
             return self._least_squares(X, y)
         axes, order = grid
@@ -232,7 +260,7 @@ class SplineRegressor(_InterpolatingRegressor):
             **_residuals(f(X) - y, y),
             "stop_reason": "interpolates the samples",
             "n_params": y.size,
-            "held_out_rmse": self._between_lines(axes, values),
+            "held_out_rmse": self._at_lines_left_out(axes, values),
         }
 
     def _through(self, axes, values) -> SplineInterpolator:
@@ -241,21 +269,23 @@ class SplineRegressor(_InterpolatingRegressor):
             axes, values, degrees, boundary=self.boundary, extrapolate=self.extrapolate
         )
 
-    def _between_lines(self, axes, values) -> float | None:
-        """Relative RMSE, at the points between, of the spline through every second line."""
-        if min(map(len, axes)) < 5:
+    def _at_lines_left_out(self, axes, values) -> float | None:
+        """Relative RMSE of the spline through the other lines."""
+        kept, left_out = without_some_lines(list(map(len, axes)))
+        nodes = np.argwhere(left_out)
+        if not len(nodes):
             return None
-        kept = [coarser(len(axis)) for axis in axes]
-        coarse = self._through(
-            [a[k] for a, k in zip(axes, kept, strict=True)], values[np.ix_(*kept)]
-        )
-        left_out = np.ones(tuple(map(len, axes)), dtype=bool)
-        left_out[np.ix_(*kept)] = False
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)[left_out]
-        return _relative_rmse(coarse(points) - values[left_out], values[left_out])
+        if len(nodes) > _MOST_HELD_OUT:
+            nodes = np.random.default_rng(0).choice(nodes, _MOST_HELD_OUT, replace=False)
+        points = np.stack([axis[i] for axis, i in zip(axes, nodes.T, strict=True)], axis=-1)
+        truth = values[tuple(nodes.T)]
+        rest = [axis[lines] for axis, lines in zip(axes, kept, strict=True)]
+        return _relative_rmse(self._through(rest, values[np.ix_(*kept)])(points) - truth, truth)
 
     def _least_squares(self, X, y):
         n, d = X.shape
+        if d > 2 and self.n_knots is not None:
+            raise ValueError(f"n_knots is for one or two dimensions only, X has {d}")
         if d > 2:
             sizes = [len(np.unique(column)) for column in X.T]
             raise ValueError(
@@ -264,13 +294,13 @@ class SplineRegressor(_InterpolatingRegressor):
                 "use SimplexRegressor or MLPRegressor"
             )
         if self.boundary == "periodic":
-            raise ValueError("boundary 'periodic' needs samples on a grid, X is none")
+            raise ValueError("boundary 'periodic' needs samples on a grid, and no n_knots")
         flat = np.flatnonzero(np.ptp(X, axis=0) == 0)
         if len(flat):
             raise ValueError(f"X[:, {flat[0]}] is constant ({X[0, flat[0]]}): leave it out")
         held_out = None
         n_knots = self.n_knots
-        if n_knots is None:
+        if n_knots in (None, "auto"):
             n_knots, held_out = self._best_n_knots(X, y)
         f = self._nearest(X, y, n_knots)
         return f, {
@@ -306,13 +336,19 @@ class SplineRegressor(_InterpolatingRegressor):
         most += 1 - self._scattered_degree(X[kept])
         if not len(held) or most < 2:
             return 2, None
-        best = (np.inf, 2)
-        n_knots = 2.0
-        while n_knots <= most:
+        best, in_vain = (np.inf, 2), 0
+        n_knots, began = 2.0, time.perf_counter()
+        while n_knots <= most and in_vain < _PATIENCE:
             f = self._nearest(X[kept], y[kept], int(n_knots))
             error = _relative_rmse(f(X[held]) - y[held], y[held])
+            in_vain = 0 if error < best[0] else in_vain + 1
             best = min(best, (error, int(n_knots)))
-            n_knots = max(n_knots + 1, 1.4 * n_knots)
+            # in d dimensions n_knots**d coefficients in a band of n_knots**(d - 1)
+            next_ones_cost = _MORE_KNOTS ** (3 * d - 2)
+            seconds = time.perf_counter() - began
+            if self.time_limit is not None and seconds * next_ones_cost > self.time_limit:
+                break
+            n_knots = max(n_knots + 1, _MORE_KNOTS * n_knots)
         return best[1], best[0]
 
 
@@ -339,9 +375,19 @@ def rectilinear_grid(X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray] | Non
     return None if (order < 0).any() else (axes, order)
 
 
-def coarser(n: int) -> np.ndarray:
-    """Every second of n lines, both ends included."""
-    return np.unique(np.append(np.arange(0, n, 2), n - 1))
+def without_some_lines(shape) -> tuple[list[np.ndarray], np.ndarray]:
+    """The lines of a grid without about every eighth along each axis, and which points lie on
+    those. Nothing is left out along axes of fewer than five lines."""
+    kept, left_out = [], np.ones(shape, dtype=bool)
+    for n in shape:
+        out = np.array([], dtype=int)
+        if n >= _FEWEST_LINES:
+            first = min(_FIRST_LEFT_OUT, n // 2)
+            last = n - 1 - first
+            out = np.rint(np.linspace(first, last, 1 + round((last - first) / _LEFT_OUT_LINES)))
+        kept.append(np.setdiff1d(np.arange(n), out.astype(int)))
+    left_out[np.ix_(*kept)] = False
+    return kept, left_out
 
 
 def _bearable(degree: int, boundary: str, n: int) -> int:

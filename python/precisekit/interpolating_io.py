@@ -47,6 +47,7 @@ def build(header: dict, arrays: dict[str, np.ndarray]):
         If the parts do not fit together.
     """
     from .interpolating_estimators import InterpolationReport
+    from .io import restored_choice
 
     for name, array in arrays.items():
         if array.dtype != np.float64:
@@ -73,5 +74,6 @@ def build(header: dict, arrays: dict[str, np.ndarray]):
     if not model.lo_.shape == model.hi_.shape == (d,):
         raise ValueError(f"lo and hi must have {d} elements")
     model.n_features_in_ = d
-    model.report_ = InterpolationReport(**header["report"])
+    choice = restored_choice(header["report"].get("choice"))
+    model.report_ = InterpolationReport(**header["report"] | {"choice": choice})
     return model

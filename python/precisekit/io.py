@@ -27,7 +27,7 @@ import secrets
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +97,8 @@ def save(model, path) -> None:
 
 def _network_parts(model) -> tuple[dict, dict[str, np.ndarray]]:
     """What is in the header, and in arrays, of a network only."""
-    report = {f.name: getattr(model.report_, f.name) for f in fields(model.report_)}
-    history = report.pop("history")
-    report["stages"] = [asdict(stage) for stage in report["stages"]]
+    report, history = asdict(replace(model.report_, history=None)), model.report_.history
+    del report["history"]
     header = {
         "class": "MLPRegressor",
         "sizes": list(model.network_.sizes),
@@ -108,7 +107,6 @@ def _network_parts(model) -> tuple[dict, dict[str, np.ndarray]]:
         "input_map": model.input_map_.kind,
         "single_output": model._single_output,
         "report": report,
-        "candidates": [asdict(c) for c in getattr(model, "candidates_", [])],
     }
     arrays = {
         "theta": model.theta_,
@@ -298,13 +296,19 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     history = History(**{name: arrays[column] for name, column in columns.items()})
     report = dict(header["report"])
     report["stages"] = [StageReport(**stage) for stage in report.get("stages", [])]
+    report["choice"] = restored_choice(report.get("choice"))
     model.report_ = FitReport(**report, history=history)
     model.n_iter_ = model.report_.n_iter
-    if header["candidates"]:
-        from .selection import Candidate
-
-        model.candidates_ = [Candidate(**candidate) for candidate in header["candidates"]]
     return model
+
+
+def restored_choice(choice: dict | None):
+    """The Choice of a report, from what a header holds of it."""
+    from .selection import Candidate, Choice
+
+    if choice is None:
+        return None
+    return Choice(**choice | {"candidates": [Candidate(**c) for c in choice["candidates"]]})
 
 
 def _name(model, header: dict) -> None:

@@ -120,3 +120,30 @@ def errors(model, X, y) -> tuple[float, float]:
     residual = (model.predict(X) - y).reshape(len(y), -1)
     relative = root_mean_square(residual) / root_mean_square(y.reshape(len(y), -1))
     return float(np.sqrt(np.mean(relative**2))), float(np.max(np.abs(residual)))
+
+
+def facts(report) -> list[tuple[str, str]]:
+    """Names and figures of a FitReport or InterpolationReport."""
+    rows = [
+        ("parameters", f"{report.n_params:,}"),
+        ("samples", f"{report.n_samples:,}"),
+        ("relative RMSE", f"{report.relative_rmse:.2e}"),
+        ("rounding floor", f"{report.rounding_floor:.2e}"),
+        ("maximum error", f"{report.max_error:.2e}"),
+        ("stopped", report.stop_reason),
+    ]
+    if report.held_out_rmse is not None:
+        rows.insert(3, ("held out", f"{report.held_out_rmse:.2e}"))
+    after = f"{report.n_iter:,} iterations, " if hasattr(report, "n_iter") else ""
+    return [*rows, ("after", f"{after}{report.seconds:.1f} s")]
+
+
+def in_words(report) -> str:
+    """A table of what `facts` says, and of what `precisekit.fit` tried."""
+    if hasattr(report, "network"):
+        head = [("network", report.network), ("input map", report.input_map)]
+        head += [("structure", report.structure)] if report.structure else []
+    else:
+        head = [("model", report.model)]
+    lines = [f"{name:<16}{text}" for name, text in head + facts(report)]
+    return "\n".join([*lines, *(["", str(report.choice)] if report.choice else [])])
