@@ -1,11 +1,18 @@
-"""Tests of the Feynman campaign: its table, its picture, and what it refuses."""
+"""Tests of the paper's figures and of the Feynman campaign: tables, pictures, what is refused."""
 
 import csv
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
-from precisekit.paper import feynman
+from precisekit import cli
+from precisekit.paper import FIGURES, Value, _results, _values, feynman, figure1, run
 from precisekit.paper.__main__ import main
+from precisekit.paper._figures import Reproduction
+from precisekit.paper._training import Data, simplex_rmse, torch_init
 
 QUICK = ["feynman", "--time-limit", "5", "--target", "1e-8"]
 
@@ -92,3 +99,220 @@ def test_an_output_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["feynman", "--output", str(tmp_path / "file" / "out")]) == 2
     assert "file" in capsys.readouterr().err
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+TINY = {"fig1": figure1.Settings(steps=20, test_every=10)}
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Both scales of all figures, shrunk to seconds."""
+    for name, settings in TINY.items():
+        module = Reproduction.module_of(name)
+        monkeypatch.setattr(module, "SCALES", {"quick": settings, "full": settings})
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """Figure 1, shrunk, with its values and its folder."""
+    folder = tmp_path_factory.mktemp("figures")
+    reproduction = Reproduction("fig1", "quick", folder, TINY["fig1"])
+    reproduction.carry_out()
+    return reproduction.finish(), folder
+
+
+def test_every_figure_is_tested():
+    assert set(TINY) == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure(name, tmp_path):
+    reproduction = Reproduction(name, "quick", tmp_path, TINY[name])
+    reproduction.carry_out()
+    values = reproduction.finish()
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / f"{name}.svg").read_text()[:1000]
+    page = (tmp_path / f"{name}.md").read_text()
+    assert f"]({name}.png)" in page and f"precisekit paper {name} --scale quick" in page
+    for value in values:
+        assert value.name in page
+    runs = {run.name for run in reproduction.module.runs(TINY[name])}
+    assert reproduction.table.done == runs
+
+
+def test_a_stopped_figure_goes_on(first, tmp_path, monkeypatch):
+    values, folder = first
+    lines = (folder / "fig1.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "fig1.csv").write_text("".join(lines[:4]))
+    done = []
+    carry_out = figure1.carry_out
+
+    def counted(run, settings):
+        done.append(run.name)
+        return carry_out(run, settings)
+
+    monkeypatch.setattr(figure1, "carry_out", counted)
+    reproduction = Reproduction("fig1", "quick", tmp_path, TINY["fig1"])
+    reproduction.carry_out()
+    assert len(done) == len(lines) - 4 and not any(line.startswith(done[0]) for line in lines[:4])
+    assert reproduction.finish() == values  # the same bits, stopped or not
+
+
+def test_rows_are_written_as_they_come(tmp_path, monkeypatch):
+    carry_out = figure1.carry_out
+
+    def stopped(run, settings):
+        if run.panel == "1b":
+            raise KeyboardInterrupt
+        return carry_out(run, settings)
+
+    monkeypatch.setattr(figure1, "carry_out", stopped)
+    reproduction = Reproduction("fig1", "quick", tmp_path, TINY["fig1"])
+    with pytest.raises(KeyboardInterrupt):
+        reproduction.carry_out()
+    assert (tmp_path / "fig1.csv").read_text().count("\n1a ") == 3
+
+
+def test_executor(first, tmp_path):
+    values, _ = first
+    with ThreadPoolExecutor(2) as executor:
+        submitted = []
+        submit = executor.submit
+        executor.submit = lambda *args: submitted.append(args) or submit(*args)
+        reproduction = Reproduction("fig1", "quick", tmp_path, TINY["fig1"])
+        reproduction.carry_out(executor)
+    assert len(submitted) == len(reproduction.table.rows) == 6
+    assert reproduction.finish() == values
+
+
+def test_workers(first, tmp_path, tiny):
+    values, _ = first
+    assert run("fig1", output=tmp_path, workers=2) == values
+
+
+def test_a_failure_ends_the_others():
+    begun = []
+
+    def fails(task):
+        begun.append(task)
+        if task == 1:
+            raise ArithmeticError("one")
+        time.sleep(0.05)
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ArithmeticError, match="one"):
+        list(_results.completed(fails, range(100), executor=executor))
+    assert len(begun) < 100
+
+
+def test_command(tiny, tmp_path, capsys):
+    assert cli.main(["paper", "fig1", "--output", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert "1b simplex" in output and "6 of 6" in output and "| 1a simplex, test RMSE |" in output
+
+
+def test_all(tiny, tmp_path, capsys):
+    assert main(["all", "--output", str(tmp_path)]) == 0
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == len(FIGURES)
+    assert page.count("<h2 ") == len(FIGURES)
+    assert "src=" not in page.replace('src="data:', "")  # nothing from elsewhere
+
+
+def test_all_is_refused_before_anything_runs(tiny, tmp_path, monkeypatch, capsys):
+    last = list(FIGURES)[-1]
+    (tmp_path / f"{last}.csv").write_text("# steps=1\n")
+    monkeypatch.setattr(figure1, "carry_out", None)
+    assert main(["all", "--output", str(tmp_path)]) == 2
+    assert f"{last}.csv holds results of other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [main, lambda arguments: cli.main(["paper", *arguments])])
+def test_unknown_figure(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command(["fig11"])
+    assert stop.value.code == 2
+    assert "fig11" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"figure": "fig11"}, "there is no figure 'fig11'; there are fig1"),
+        ({"figure": "fig1", "scale": "small"}, "scale must be 'quick' or 'full'"),
+        ({"figure": "fig1", "workers": 0}, "workers must be positive, got 0"),
+    ],
+)
+def test_bad_options(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        run(**options, output=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_with_other_settings_is_kept(first, capsys):
+    _, folder = first
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert main(["fig1", "--output", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert "holds results of other settings (steps=20" in error and "asked: steps=25000" in error
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_damaged_table(first, tmp_path, capsys):
+    _, folder = first
+    text = (folder / "fig1.csv").read_text()
+    for damaged, message in [
+        (text.replace("1a simplex,46", "1a simplex,many"), "fig1.csv:5 cannot be read"),
+        (text.replace("parameters", "params"), "has other columns than run, parameters"),
+    ]:
+        (tmp_path / "fig1.csv").write_text(damaged)
+        with pytest.raises(ValueError, match=message):
+            Reproduction("fig1", "quick", tmp_path, TINY["fig1"])
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["fig1", "--output", str(tmp_path / "file" / "out")]) == 2
+    assert "file" in capsys.readouterr().err
+
+
+def test_values():
+    def met(kind, ours):
+        return Value("x", 2.0, kind, ours).met
+
+    assert [met("read", ours) for ours in (0.99, 1.0, 4.0, 4.01)] == [False, True, True, False]
+    assert [met("graph", ours) for ours in (0.6, 0.7, 6.0, 6.1)] == [False, True, True, False]
+    assert [met("goal", ours) for ours in (1e-9, 2.0, 2.1)] == [True, True, False]
+    assert met("read", math.nan) is None and met("read", math.inf) is False
+    values = [Value("x", 2.0, "read", ours) for ours in (1.0, 5.0, math.nan)]
+    assert _values.summary(values) == "1 of 2 values met, 1 not run at this scale"
+    assert _values.cells(values[1]) == ("x", "2", "read", "5", "2.5", "within 2", "no")
+    assert _values.markdown(values).splitlines()[-1].endswith("| not run at this scale |")
+
+
+def test_data_of_the_paper():
+    # the errors that SciPy's interpolation has on the paper's samples, in the titles of Figure 1
+    panels = {"1a": (2.18e-2, 0), "1b": (1.88e-2, 0)}
+    for panel, (published, _) in panels.items():
+        test, dropped = simplex_rmse(figure1._PROBLEMS[panel].data)
+        assert test == pytest.approx(published, rel=3e-3)
+        assert dropped == 0
+    data = Data.drawn(lambda X: X[:, 0] * X[:, 1] ** 2 / 2, [1, 1], [5, 5], 64, 0)
+    assert data.X_test.min() >= 1.4 and data.X_test.max() <= 4.6
+    test, dropped = simplex_rmse(data)
+    assert test == pytest.approx(2.139e-1, rel=1e-3) and dropped == 77
+
+
+def test_weights_of_torch():
+    # torch.manual_seed(0); torch.nn.Linear(2, 2): its weights and biases in float64
+    theta = torch_init([2, 2], np.random.RandomState(0))
+    expected = [
+        0.6647553301890121,
+        0.29390167076471757,
+        -0.05744119269283829,
+        0.595027081222347,
+        0.20509507754883882,
+        0.411745297777725,
+    ]
+    np.testing.assert_allclose(theta, expected, rtol=1e-14)

@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_predict(commands)
     _add_info(commands)
+    _add_paper(commands)
     return parser
 
 
@@ -250,6 +251,14 @@ def _add_info(commands) -> None:
         commands, "info", "what is in a model; versions", _INFO_DESCRIPTION, _INFO_EPILOG, _info
     )
     info.add_argument("model", nargs="?", metavar="MODEL", help="file written by precisekit fit")
+
+
+def _add_paper(commands) -> None:
+    from .paper.__main__ import DESCRIPTION, add_experiments
+
+    summary = "the paper's figures, reproduced"
+    paper = commands.add_parser("paper", help=summary, description=DESCRIPTION)
+    add_experiments(paper)
 
 
 def _names(text: str) -> list[str]:

@@ -24,15 +24,15 @@ def require_matplotlib() -> None:
         raise ImportError('plots need matplotlib: pip install "precisekit[plot]"') from None
 
 
-def new_figure(size: tuple[float, float], columns: int = 1):
-    """A figure apart from pyplot, and its axes: one, or an array of several side by side."""
+def new_figure(size: tuple[float, float], columns: int = 1, rows: int = 1):
+    """A figure apart from pyplot, and its axes: one, or an array of several."""
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns)
+    axes = figure.subplots(rows, columns)
     for each in np.ravel(axes):
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(labelsize=9, colors=_GREY)

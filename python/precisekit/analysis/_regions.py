@@ -86,21 +86,27 @@ class LinearRegions:
         ends = np.array([cell.vertices[1, 0] for cell in self.cells[:-1]])
         return ends[np.diff(self.region) > 0]
 
-    def plot(self):
+    def plot(self, axes=None):
         """The function over the domain (d = 1), or the regions, each in a colour of its own.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Where to draw; in a figure of its own by default.
 
         Returns
         -------
         figure : matplotlib.figure.Figure
             Apart from pyplot; ``figure.savefig(path)`` writes it.
         """
-        figure, axes = new_figure((5.5, 4.5))
+        if axes is None:
+            _, axes = new_figure((5.5, 4.5))
         if self.cells[0].gradient.size == 1:
             self._plot_line(axes)
         else:
             self._plot_plane(axes)
         axes.set_title(f"{self.n_regions:,} linear regions", fontsize=11)
-        return figure
+        return axes.figure
 
     def _plot_line(self, axes) -> None:
         for cell, region in zip(self.cells, self.region):

@@ -10,22 +10,18 @@ scikit-learn's MLPRegressor get the same points and the same time.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
-import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_type_hints
 
 import numpy as np
 
 from .._core import get_num_threads, set_num_threads
 from ..datasets import feynman, list_feynman, sample_box
+from ._results import Table, completed
 
 # Training points by the number of variables; so many for more.
 _SAMPLES = {1: 2000, 2: 4000, 3: 6000, 4: 8000}
@@ -118,22 +114,22 @@ def run(arguments: argparse.Namespace) -> int:
     )
     try:
         ids = _checked(arguments.equations, settings)
-        table = Table(arguments.output, settings)
+        table = Table(arguments.output / "feynman.csv", Row, settings)
     except (ValueError, OSError) as error:
         print(f"feynman: {error}", file=sys.stderr)
         return 2
     print(_HEADINGS)
-    for row in table.rows.values():
+    for row in table.rows:
         print(_line(row))
-    for row in _fitted([e for e in ids if e not in table.rows], settings, arguments.workers):
+    left = [equation for equation in ids if equation not in table.done]
+    for row in completed(fit_equation, left, settings, workers=arguments.workers):
         table.add(row)
         print(_line(row), flush=True)
-    rows = list(table.rows.values())
     page = arguments.output / "feynman.md"
-    page.write_text(markdown(rows, settings))
-    print(f"\n{summary(rows)}\n{table.path}\n{page}")
+    page.write_text(markdown(table.rows, settings))
+    print(f"\n{summary(table.rows)}\n{table.path}\n{page}")
     try:
-        print(plot(rows, arguments.output / "feynman.png"))
+        print(plot(table.rows, arguments.output / "feynman.png"))
     except ImportError as error:
         print(error, file=sys.stderr)
     return 0
@@ -148,58 +144,6 @@ def _checked(asked: list[str] | None, settings: Settings) -> list[str]:
     if unknown:
         raise ValueError(f"no equation {unknown[0]!r} in the table")
     return asked or known
-
-
-class Table:
-    """Rows on disk, written as they come; its first line tells the settings.
-
-    Raises ValueError for a file made with other settings, OSError where it cannot be written.
-    """
-
-    def __init__(self, folder: Path, settings: Settings):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "feynman.csv"
-        self.rows: dict[str, Row] = {}
-        head = "# " + " ".join(f"{name}={value}" for name, value in asdict(settings).items())
-        if self.path.exists():
-            self._read(head)
-        else:
-            names = ",".join(field.name for field in fields(Row))
-            self.path.write_text(f"{head}\n{names}\n")
-        if not os.access(self.path, os.W_OK):
-            raise PermissionError(f"{self.path} is not writable")
-
-    def _read(self, head: str) -> None:
-        with open(self.path) as file:
-            found = file.readline().rstrip("\n")
-            if found != head:
-                raise ValueError(
-                    f"{self.path} holds results of other settings ({found.lstrip('# ')}; asked: "
-                    f"{head.lstrip('# ')}): choose another --output"
-                )
-            types = get_type_hints(Row)
-            text = file.read()
-            whole = text[: text.rfind("\n") + 1]  # a run that was stopped may have cut a row
-            for record in csv.DictReader(whole.splitlines()):
-                row = Row(**{name: types[name](value) for name, value in record.items()})
-                self.rows[row.id] = row
-        if whole != text:
-            self.path.write_text(f"{head}\n{whole}")
-
-    def add(self, row: Row) -> None:
-        self.rows[row.id] = row
-        with open(self.path, "a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(asdict(row).values())
-
-
-def _fitted(ids: list[str], settings: Settings, workers: int) -> Iterator[Row]:
-    """Rows in the order in which they are done."""
-    if workers == 1:
-        yield from (fit_equation(equation, settings) for equation in ids)
-        return
-    with ProcessPoolExecutor(workers) as executor:
-        for future in as_completed([executor.submit(fit_equation, e, settings) for e in ids]):
-            yield future.result()
 
 
 def fit_equation(equation: str, settings: Settings) -> Row:

@@ -1,0 +1,120 @@
+"""Results on disk, written as they come, and the runs that make them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+from typing import get_type_hints
+
+
+class Table:
+    """Rows in a CSV file, of which the first line tells the settings.
+
+    The file is whole at any time: a run that was stopped goes on with the rows that are there.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is missing.
+    row_type : type
+        A dataclass of str, int and float, whose first field names the run that the row is of.
+    settings : dataclass
+
+    Attributes
+    ----------
+    rows : list of row_type
+
+    Raises
+    ------
+    ValueError
+        For a file made with other settings, or that holds no such rows.
+    OSError
+        Where it cannot be written.
+    """
+
+    def __init__(self, path: Path, row_type: type, settings):
+        self.path, self.rows = Path(path), []
+        self._row_type = row_type
+        self._head = "# " + described(settings)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            self._read()
+            if not os.access(self.path, os.W_OK):
+                raise PermissionError(f"{self.path} is not writable")
+        else:
+            self._write()
+
+    @property
+    def done(self) -> set:
+        """The runs that have rows."""
+        return {astuple(row)[0] for row in self.rows}
+
+    def add(self, *rows) -> None:
+        """Append the rows of a run, all of them."""
+        self.rows += rows
+        self._write()
+
+    def _read(self) -> None:
+        found, _, text = self.path.read_text().partition("\n")
+        if found != self._head:
+            raise ValueError(
+                f"{self.path} holds results of other settings ({found.lstrip('# ')}; asked: "
+                f"{self._head.lstrip('# ')}): choose another --output"
+            )
+        types = get_type_hints(self._row_type)
+        whole = text[: text.rfind("\n") + 1]  # a full disk may have cut a row
+        records = csv.DictReader(whole.splitlines())
+        if records.fieldnames != list(types):
+            raise ValueError(f"{self.path} has other columns than {', '.join(types)}")
+        for record in records:
+            try:
+                row = self._row_type(**{name: types[name](record[name]) for name in types})
+            except (TypeError, ValueError):
+                raise ValueError(f"{self.path}:{records.line_num + 1} cannot be read") from None
+            self.rows.append(row)
+
+    def _write(self) -> None:
+        from ..io import atomic_write
+
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(field.name for field in fields(self._row_type))
+        writer.writerows(map(astuple, self.rows))
+        with atomic_write(self.path) as file:
+            file.write(f"{self._head}\n{text.getvalue()}".encode())
+
+
+def described(settings) -> str:
+    """The settings, a dataclass, on one line."""
+    return " ".join(
+        f"{name}={str(value).replace(', ', ',')}" for name, value in asdict(settings).items()
+    )
+
+
+def completed(
+    function: Callable, tasks: Iterable, *arguments, executor=None, workers: int = 1
+) -> Iterator:
+    """``function(task, *arguments)`` for each task, in the order in which they are done.
+
+    They run in the executor, else in as many processes as there are workers, else, of one worker,
+    here. Those that have not begun when the caller stops, or one of them fails, never do.
+    """
+    if executor is None and workers == 1:
+        yield from (function(task, *arguments) for task in tasks)
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    own = ProcessPoolExecutor(workers) if executor is None else None
+    futures = [(executor or own).submit(function, task, *arguments) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        if own is not None:
+            own.shutdown()

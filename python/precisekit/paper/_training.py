@@ -1,0 +1,105 @@
+"""Data, interpolation and training as the paper has them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from ..interpolate import SimplexInterpolator
+from ..network import MLP
+from ..objective import LeastSquares
+from ..optimize import minimize
+
+N_TEST = 30_000
+_MARGIN = 0.1  # of the box, left out of the test set at each side
+_CTRL_C = 6  # status of minimize()
+_RECORDS = 1000  # of the loss on all samples, in a training on slices of them
+
+
+class Data(NamedTuple):
+    """Uniform training points, and test points from the box shrunk by 0.8 about its centre."""
+
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+
+    @classmethod
+    def drawn(cls, function, lo, hi, n: int, seed: int, n_test: int = N_TEST) -> Data:
+        """From NumPy's old generator, which gives the points of the paper for the paper's seed."""
+        rng = np.random.RandomState(seed)
+        lo, hi = np.atleast_1d(lo), np.atleast_1d(hi)
+        margin = _MARGIN * (hi - lo)
+        X = rng.uniform(lo, hi, (n, len(lo)))
+        X_test = rng.uniform(lo + margin, hi - margin, (n_test, len(lo)))
+        return cls(X, function(X), X_test, function(X_test))
+
+
+def torch_init(sizes, rng: np.random.RandomState) -> np.ndarray:
+    """The parameters (P,) that PyTorch gives to the ``nn.Linear`` layers of an `MLP` in float64.
+
+    With ``rng = RandomState(seed)`` those after ``torch.manual_seed(seed)``, to a rounding error:
+    both draw from the same Mersenne twister. PyTorch makes a double of the low 53 of 64 bits.
+    """
+    parts = []
+    for fan_in, fan_out in pairwise(sizes):
+        bound = 1.0 / np.sqrt(fan_in)
+        for n in (fan_out * fan_in, fan_out):
+            bits = rng.randint(0, 2**64, n, dtype=np.uint64) & np.uint64(2**53 - 1)
+            parts.append(bits * 2.0**-53 * (2 * bound) - bound)
+    return np.concatenate(parts)
+
+
+class Standardised:
+    """Inputs brought to mean zero and standard deviation one on the training set."""
+
+    def __init__(self, X):
+        self.mean, self.std = X.mean(axis=0), X.std(axis=0, ddof=1)
+
+    @classmethod
+    def not_at_all(cls, X) -> Standardised:
+        """Inputs left as they are."""
+        same = cls(X)
+        same.mean[:], same.std[:] = 0.0, 1.0
+        return same
+
+    def __call__(self, X):
+        return (X - self.mean) / self.std
+
+    def into(self, net: MLP, theta) -> np.ndarray:
+        """The parameters of the same network on inputs as they are."""
+        theta = np.array(theta)
+        W, b = MLP.layers(net, theta)[0]  # views
+        W /= self.std
+        b -= W @ self.mean
+        return theta
+
+
+def rmse(residual) -> float:
+    return float(np.sqrt(np.mean(residual**2)))
+
+
+def simplex_rmse(data: Data, **options) -> tuple[float, int]:
+    """Test RMSE of simplex interpolation, and the number of test points outside of the hull, which
+    do not count."""
+    residual = SimplexInterpolator(data.X, data.y, **options)(data.X_test) - data.y_test
+    outside = np.isnan(residual)
+    return rmse(residual[~outside]), int(outside.sum())
+
+
+def adam(net: MLP, X, y, theta0, steps: int, batch: int | None = None, **options):
+    """The paper's training: learning rate 1e-3, on consecutive slices where there are more samples
+    than a batch. The result has the parameters of the lowest training loss."""
+    if batch is not None and batch < len(y):
+        options.update(batch_size=batch, record_every=max(1, steps // _RECORDS))
+    result = minimize(LeastSquares(net, X, y), theta0, "adam", maxiter=steps, **options)
+    return not_interrupted(result)
+
+
+def not_interrupted(result):
+    """The result; KeyboardInterrupt if Ctrl-C ended the run, as half a run counts for nothing."""
+    if result.status == _CTRL_C:
+        raise KeyboardInterrupt
+    return result
