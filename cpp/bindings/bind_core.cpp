@@ -25,7 +25,8 @@ void use_scipy(const py::dict& blas, const py::dict& lapack) {
   take_pointer(blas, "dgemm", r.dgemm);
   take_pointer(blas, "dgemv", r.dgemv);
   take_pointer(blas, "dsyrk", r.dsyrk);
-  take_pointer(lapack, "dtpqrt", r.dtpqrt);
+  take_pointer(lapack, "dgeqrf", r.dgeqrf);
+  take_pointer(lapack, "dorgqr", r.dorgqr);
   take_pointer(lapack, "dsyevd", r.dsyevd);
   take_pointer(lapack, "dgesdd", r.dgesdd);
 }

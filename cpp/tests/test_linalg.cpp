@@ -1,6 +1,6 @@
-// Stacked and tall QR and the products, with the table of routines empty (Eigen) and, where the build
-// found a LAPACK, filled.
-#include "precisekit/core/tall_qr.hpp"
+// Stacked and tall QR, damped problems and the products, with the table of routines empty (Eigen) and,
+// where the build found a LAPACK, filled.
+#include "precisekit/optimize/damped_jacobian.hpp"
 
 #include "harness.hpp"
 #include "reference.hpp"
@@ -13,7 +13,8 @@ extern "C" {
 precisekit::linalg::Routines::Gemm dgemm_;
 precisekit::linalg::Routines::Gemv dgemv_;
 precisekit::linalg::Routines::Syrk dsyrk_;
-precisekit::linalg::Routines::Tpqrt dtpqrt_;
+precisekit::linalg::Routines::Geqrf dgeqrf_;
+precisekit::linalg::Routines::Orgqr dorgqr_;
 }
 #endif
 
@@ -28,7 +29,8 @@ void with_each_table(Body&& body) {
   table.dgemm = &dgemm_;
   table.dgemv = &dgemv_;
   table.dsyrk = &dsyrk_;
-  table.dtpqrt = &dtpqrt_;
+  table.dgeqrf = &dgeqrf_;
+  table.dorgqr = &dorgqr_;
   body();
   table = before;
 #endif
@@ -95,11 +97,87 @@ void check_tall(const std::vector<Index>& block_rows, Index n) {
   }
 }
 
+// A with singular values that fall to `last`, each by the same factor.
+Matrix with_singular_values(Index rows, Index cols, double last) {
+  Random random(rows + cols);
+  Matrix U = random.matrix(rows, cols), V = random.matrix(cols, cols);
+  linalg::orthonormalize(U);
+  linalg::orthonormalize(V);
+  Vector s(cols);
+  for (Index i = 0; i < cols; ++i) s[i] = std::pow(last, double(i) / double(cols - 1));
+  return U * s.asDiagonal() * V.transpose();
+}
+
+// By QR of [A; sqrt(lambda) I], for every damping that was announced and one that is larger.
+void check_damped(DampedJacobian& jacobian, const Matrix& A, const std::vector<Index>& block_rows,
+                  double damping, double excess) {
+  std::vector<Index> first{0};
+  for (const Index rows : block_rows) first.push_back(first.back() + rows);
+  const auto fill = [&](Index i, Matrix& rows) { rows = A.middleRows(first[i], block_rows[i]); };
+  jacobian.factor(fill, damping);
+  CHECK_CLOSE(jacobian.sigma_max_squared(), 1.0, 0.05);
+  const Vector c = Random(9).vector(A.rows());
+  const Vector projected = jacobian.project(c);
+  for (const double lambda : {damping, 100.0 * damping}) {
+    jacobian.set_damping(lambda);
+    const Vector d = jacobian.solve(projected);
+    Matrix whole(A.rows() + A.cols(), A.cols());
+    whole << A, std::sqrt(lambda) * Matrix::Identity(A.cols(), A.cols());
+    Vector right = Vector::Zero(whole.rows());
+    right.head(A.rows()) = -c;
+    const Vector least = Eigen::HouseholderQR<Matrix>(whole).solve(right);
+    const double cost = (whole * d - right).squaredNorm();
+    const double least_cost = (whole * least - right).squaredNorm();
+    CHECK(cost <= least_cost + excess * c.squaredNorm());
+  }
+}
+
 }  // namespace
+
+TEST(linalg_orthonormalize) {
+  with_each_table([] {
+    Matrix A = Random(3).matrix(40, 12);
+    A.col(7) = A.col(2);  // singular
+    const Matrix before = A;
+    const Vector diagonal = linalg::orthonormalize(A);
+    CHECK_CLOSE((A.transpose() * A - Matrix::Identity(12, 12)).norm(), 0.0, 1e-14);
+    CHECK_CLOSE((A * (A.transpose() * before) - before).norm(), 0.0, 1e-13);
+    CHECK_CLOSE(std::abs(diagonal[0]), before.col(0).norm(), 1e-13);
+    CHECK_CLOSE(diagonal[7], 0.0, 1e-14);
+  });
+  Matrix wide(2, 3);
+  CHECK_THROWS(linalg::orthonormalize(wide), std::invalid_argument);
+}
+
+TEST(damped_jacobian_takes_the_low_rank_that_the_damping_leaves) {
+  with_each_table([] {
+    const std::vector<Index> block_rows{150, 130, 120};
+    const Matrix A = with_singular_values(400, 120, 1e-60);
+    DampedJacobian jacobian(block_rows, 120);
+    check_damped(jacobian, A, block_rows, 1e-6, 1e-5);
+    const Index few = jacobian.rank();
+    check_damped(jacobian, A, block_rows, 1e-14, 1e-5);
+    CHECK(few < jacobian.rank() && jacobian.rank() <= 40);
+  });
+}
+
+TEST(damped_jacobian_of_full_rank) {
+  with_each_table([] {
+    const std::vector<Index> block_rows{150, 130, 120};
+    const Matrix A = with_singular_values(400, 120, 1e-3);
+    DampedJacobian jacobian(block_rows, 120);
+    check_damped(jacobian, A, block_rows, 1e-4, 1e-13);
+    CHECK(jacobian.rank() == 120);
+    check_damped(jacobian, A, block_rows, 1e-10, 1e-13);
+    DampedJacobian narrow({20, 20}, 7);
+    check_damped(narrow, with_singular_values(40, 7, 0.1), {20, 20}, 1e-6, 1e-13);
+    CHECK(narrow.rank() == 7);
+  });
+}
 
 TEST(linalg_stacked_qr) {
   with_each_table([] {
-    for (const Index n : {1, 5, 31, 32, 33, 70}) {
+    for (const Index n : {1, 3, 5, 31, 63, 64, 65, 150}) {
       check_stacked(n, n, StackedQr::Shape::triangle);
       for (const Index m : {1, 10, 100}) check_stacked(m, n, StackedQr::Shape::rectangle);
     }
@@ -143,8 +221,19 @@ TEST(linalg_products) {
     Random random(5);
     const Matrix A = random.matrix(20, 6), B = random.matrix(20, 4), C0 = random.matrix(6, 4);
     Matrix C = C0;
-    linalg::gemm_transposed(6, 4, 15, A.data(), 20, B.data(), 20, C.data(), 6);
+    linalg::gemm(true, false, 6, 4, 15, 1.0, A.data(), 20, B.data(), 20, 1.0, C.data(), 6);
     CHECK_CLOSE((C - C0 - A.topRows(15).transpose() * B.topRows(15)).norm(), 0.0, 1e-14);
+    linalg::gemm(false, true, 5, 3, 4, -2.0, A.data(), 20, B.data(), 20, 0.5, C.data(), 6);
+    const Matrix whole = C0 + A.topRows(15).transpose() * B.topRows(15);
+    CHECK_CLOSE((C.topLeftCorner(5, 3) - 0.5 * whole.topLeftCorner(5, 3) +
+                 2.0 * A.topLeftCorner(5, 4) * B.topLeftCorner(3, 4).transpose())
+                    .norm(),
+                0.0, 1e-14);
+    Matrix D = Matrix::Constant(4, 6, NAN);  // beta = 0 overwrites
+    linalg::gemm(true, true, 4, 6, 6, 1.0, B.data(), 20, A.data(), 20, 0.0, D.data(), 4);
+    CHECK_CLOSE((D - B.topRows(6).transpose() * A.topRows(6).transpose()).norm(), 0.0, 1e-14);
+    linalg::gemm(false, false, 6, 4, 6, 1.0, A.data(), 20, B.data(), 20, 0.0, C.data(), 6);
+    CHECK_CLOSE((C - A.topRows(6) * B.topRows(6)).norm(), 0.0, 1e-14);
 
     Vector y = random.vector(15);
     const Vector y0 = y, x = random.vector(6);

@@ -24,8 +24,10 @@ struct Routines {
                     const double*, const int*, const double*, double*, const int*);
   using Syrk = void(const char*, const char*, const int*, const int*, const double*, const double*,
                     const int*, const double*, double*, const int*);
-  using Tpqrt = void(const int*, const int*, const int*, const int*, double*, const int*, double*,
-                     const int*, double*, const int*, double*, int*);
+  using Geqrf = void(const int*, const int*, double*, const int*, double*, double*, const int*,
+                     int*);
+  using Orgqr = void(const int*, const int*, const int*, double*, const int*, const double*,
+                     double*, const int*, int*);
   using Syevd = void(const char*, const char*, const int*, double*, const int*, double*, double*,
                      const int*, int*, const int*, int*);
   using Gesdd = void(const char*, const int*, const int*, double*, const int*, double*, double*,
@@ -36,7 +38,8 @@ struct Routines {
   Gemm* dgemm = nullptr;
   Gemv* dgemv = nullptr;
   Syrk* dsyrk = nullptr;
-  Tpqrt* dtpqrt = nullptr;
+  Geqrf* dgeqrf = nullptr;
+  Orgqr* dorgqr = nullptr;
   Syevd* dsyevd = nullptr;
   Gesdd* dgesdd = nullptr;
   SetThreads* set_num_threads = nullptr;  // of the BLAS itself, where it has threads
@@ -91,16 +94,26 @@ inline Map map(double* p, Index rows, Index cols, Index ld) {
   return Map(p, rows, cols, Eigen::OuterStride<>(ld));
 }
 
-// C (m x n) += A' B, with A (k x m) and B (k x n).
-inline void gemm_transposed(Index m, Index n, Index k, const double* A, Index lda, const double* B,
-                            Index ldb, double* C, Index ldc) {
+// C = beta C + alpha op(A) op(B), with C (m x n), op(A) (m x k), op(B) (k x n) and op a transposition
+// where asked.
+inline void gemm(bool transpose_A, bool transpose_B, Index m, Index n, Index k, double alpha,
+                 const double* A, Index lda, const double* B, Index ldb, double beta, double* C,
+                 Index ldc) {
   if (const auto dgemm = routines().dgemm) {
     const int mi = int(m), ni = int(n), ki = int(k), la = int(lda), lb = int(ldb), lc = int(ldc);
-    const double one = 1.0;
-    dgemm("T", "N", &mi, &ni, &ki, &one, A, &la, B, &lb, &one, C, &lc);
-  } else {
-    map(C, m, n, ldc).noalias() += map(A, k, m, lda).transpose() * map(B, k, n, ldb);
+    dgemm(transpose_A ? "T" : "N", transpose_B ? "T" : "N", &mi, &ni, &ki, &alpha, A, &la, B, &lb,
+          &beta, C, &lc);
+    return;
   }
+  auto c = map(C, m, n, ldc);
+  if (beta == 0.0) c.setZero();
+  else if (beta != 1.0) c *= beta;
+  const auto a = map(A, transpose_A ? k : m, transpose_A ? m : k, lda);
+  const auto b = map(B, transpose_B ? n : k, transpose_B ? k : n, ldb);
+  if (transpose_A && transpose_B) c.noalias() += alpha * (a.transpose() * b.transpose());
+  else if (transpose_A) c.noalias() += alpha * (a.transpose() * b);
+  else if (transpose_B) c.noalias() += alpha * (a * b.transpose());
+  else c.noalias() += alpha * (a * b);
 }
 
 // y = beta y + alpha A x, or with A' for `transposed`; A is m x n.
@@ -130,8 +143,29 @@ inline void gram_upper(Index n, Index k, const double* A, Index lda, double* C, 
   }
 }
 
-// The two functions that follow are templates for the sake of the compiler's time only: Eigen's
+// The functions that follow are templates for the sake of the compiler's time only: Eigen's
 // solvers take some twenty seconds, and are now compiled by those who call them.
+
+// A (m x n, m >= n) = Q R: A becomes Q, orthonormal also where A is singular; the diagonal of R is
+// returned. Throws std::invalid_argument for a wide A.
+template <int = 0>
+Vector orthonormalize(Matrix& A) {
+  if (A.rows() < A.cols()) throw std::invalid_argument("A must not be wide");
+  const auto [dgeqrf, dorgqr] = std::pair(routines().dgeqrf, routines().dorgqr);
+  if (!dgeqrf || !dorgqr) {
+    const Eigen::HouseholderQR<Matrix> qr(A);
+    A = qr.householderQ() * Matrix::Identity(A.rows(), A.cols());
+    return qr.matrixQR().diagonal();
+  }
+  const int m = int(A.rows()), n = int(A.cols()), work_size = 64 * n;
+  Vector tau(n);
+  Buffer work(work_size);
+  int info = 0;
+  dgeqrf(&m, &n, A.data(), &m, tau.data(), work.data(), &work_size, &info);
+  const Vector diagonal = A.diagonal();
+  dorgqr(&m, &n, &n, A.data(), &m, tau.data(), work.data(), &work_size, &info);
+  return diagonal;
+}
 
 struct Eigensystem {
   Vector values;   // ascending

@@ -210,8 +210,8 @@ class HessianSum {
   }
   // The same for a sum whose memory is seen as n_x x n_y.
   void add_product(const double* X, Index n_x, const double* Y, Index n_y, Matrix& sum) const {
-    linalg::gemm_transposed(n_x, n_y, cols_, X, kernels::kStride, Y, kernels::kStride, sum.data(),
-                            n_x);
+    linalg::gemm(true, false, n_x, n_y, cols_, 1.0, X, kernels::kStride, Y, kernels::kStride, 1.0,
+                 sum.data(), n_x);
   }
   // products_ = all products of a row of X and a row of Y.
   void form_products(Index n_x, const double* X, Index n_y, const double* Y) {

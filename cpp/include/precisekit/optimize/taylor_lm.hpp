@@ -8,8 +8,7 @@
 //
 // Order 1 is Levenberg-Marquardt, order 2 its geodesic acceleration (Transtrum, Machta and Sethna,
 // Phys. Rev. E 83, 036701, 2011), orders to 4 were studied by Brooks (arXiv:2307.03820). All orders
-// share J = QR, taken once an iteration, and the QR of [R; sqrt(lambda) I], taken once a trial;
-// J'J is never formed, so that lambda can go down to the rounding of sigma_max^2.
+// share one factorisation of J (damped_jacobian.hpp).
 #pragma once
 
 #include <chrono>
@@ -17,9 +16,9 @@
 #include <limits>
 #include <stdexcept>
 
-#include "precisekit/core/tall_qr.hpp"
 #include "precisekit/network/jet.hpp"
 #include "precisekit/objective/least_squares.hpp"
+#include "precisekit/optimize/damped_jacobian.hpp"
 
 namespace precisekit {
 
@@ -70,8 +69,7 @@ class TaylorLm {
       : objective_(objective),
         options_(options),
         order_(objective.network().is_smooth() ? options.order : 1),
-        qr_(block_rows(objective), objective.n_params()),
-        damped_(objective.n_params(), objective.n_params(), StackedQr::Shape::triangle) {
+        jacobian_(block_rows(objective), objective.n_params()) {
     if (options.order < 1) throw std::invalid_argument("order must be at least 1");
     if (!(options.damping > 0.0)) throw std::invalid_argument("damping must be positive");
     if (!(options.time_limit > 0.0)) throw std::invalid_argument("time_limit must be positive");
@@ -86,7 +84,6 @@ class TaylorLm {
     hooks_ = &hooks;
     began_ = std::chrono::steady_clock::now();
     aborted_ = false;
-    leading_.resize(0);
     trials_ = evaluations_ = linearizations_ = 0;
     TaylorLmResult result{start, 0.0, StopReason::max_iterations, 0, 0, 0, 0, options_.damping};
     Vector& theta = result.theta;
@@ -111,7 +108,7 @@ class TaylorLm {
       if (trials_ - last_gain > kStallTrials) return finish(result, StopReason::stalled);
       if (iteration >= options_.max_iterations) return finish(result, StopReason::max_iterations);
 
-      if (!linearize(theta, residual)) return finish(result, stop_reason_);
+      if (!linearize(theta, residual, damping)) return finish(result, stop_reason_);
       Trial best;
       double tried = damping;
       for (int failures = 0;; ++failures) {
@@ -190,30 +187,24 @@ class TaylorLm {
     return std::sqrt(objective_.blocked_residual(theta, residual)) / objective_.target_norm();
   }
 
-  // J = QR at theta, sigma_max^2, Q'r, and order 0 of the jet; false when aborted.
-  bool linearize(const Vector& theta, const Vector& residual) {
+  // J at theta, for dampings from `damping` on, and order 0 of the jet; false when aborted.
+  bool linearize(const Vector& theta, const Vector& residual, double damping) {
     ++linearizations_;
     const Index blocks = objective_.samples().count(), parts = Index(block_rows(objective_).size());
-    qr_.factor([&](Index part, Matrix& rows) {
+    const auto fill = [&](Index part, Matrix& rows) {
       const Range range = task_range(blocks, parts, part);
       objective_.blocked_jacobian(theta, range.first, range.last, rows.data(), rows.rows());
-    });
+    };
+    jacobian_.factor(fill, damping);
     if (aborted()) return false;
-    const auto R = qr_.R().triangularView<Eigen::Upper>();
-    if (leading_.size() == 0) leading_ = Vector::Constant(theta.size(), 1.0);
-    for (int i = 0; i < 4; ++i) {  // power iteration, warm from the last point
-      leading_.normalize();
-      leading_ = R.transpose() * Vector(R * leading_);
-    }
-    sigma_max_squared_ = leading_.norm();
-    projected_residual_ = qr_.project(residual);
+    projected_residual_ = jacobian_.project(residual);
     if (jet_) jet_->start(theta);
     return !aborted();
   }
 
   Trial try_damping(const Vector& theta, double relative_damping) {
-    factor_damped(std::sqrt(relative_damping * sigma_max_squared_));
-    std::vector<Vector> d{solve_damped(projected_residual_)};
+    jacobian_.set_damping(relative_damping * jacobian_.sigma_max_squared());
+    std::vector<Vector> d{jacobian_.solve(projected_residual_)};
     std::vector<double> norm{d[0].norm()};
     Vector c(objective_.blocked_size());
     for (int k = 2; k <= order_ && std::isfinite(norm.back()); ++k) {
@@ -223,7 +214,7 @@ class TaylorLm {
         zero_padding(b, rows);
         objective_.rows_to_blocked(b, rows, c.data());
       });
-      Vector next = solve_damped(qr_.project(c));
+      Vector next = jacobian_.solve(jacobian_.project(c));
       const double size = next.norm();
       if (!(size <= norm.back())) break;  // the series has begun to diverge
       norm.push_back(size);
@@ -263,21 +254,6 @@ class TaylorLm {
     }
   }
 
-  void factor_damped(double sqrt_damping) {
-    damped_R_ = qr_.R();
-    damped_.rows().setZero();
-    damped_.rows().diagonal().setConstant(sqrt_damping);
-    damped_.fold(damped_R_);
-  }
-
-  // argmin |R d + q|^2 + lambda |d|^2
-  Vector solve_damped(const Vector& q) {
-    Vector top = q, bottom = Vector::Zero(q.size());
-    damped_.apply_transposed(top, bottom);
-    damped_R_.triangularView<Eigen::Upper>().solveInPlace(top);
-    return -top;
-  }
-
   // One trial an iteration: the convergence of the series says what damping the next one bears.
   // A full series that converged faster than `kGoodRatio` asks for less, a short one for more.
   double next_damping(double tried, double error, const Trial& trial) const {
@@ -296,16 +272,13 @@ class TaylorLm {
   const LeastSquares& objective_;
   TaylorLmOptions options_;
   int order_;
-  TallQr qr_;
-  StackedQr damped_;
+  DampedJacobian jacobian_;
   std::unique_ptr<ParameterJet> jet_;
   const TaylorLmHooks* hooks_ = nullptr;
   std::chrono::steady_clock::time_point began_;
   bool aborted_ = false;
   StopReason stop_reason_ = StopReason::max_iterations;
-  Matrix damped_R_;
-  Vector leading_, projected_residual_, scratch_;
-  double sigma_max_squared_ = 0.0;
+  Vector projected_residual_, scratch_;
   Index trials_ = 0, evaluations_ = 0, linearizations_ = 0;
 };
 
