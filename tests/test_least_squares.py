@@ -127,14 +127,20 @@ def test_digits_of_each_jacobian(answer, jac, tolerance):
 
 
 def test_noise_of_the_function_is_met():
-    def noisy(b):
-        return decay(b) + 1e-8 * np.sin(1e12 * b[0] + np.arange(T.size))
-
+    """Which digits noise leaves is chance, so the median of several patterns of it is asked for."""
     exact = least_squares(decay, [0.3, 3.0], decay_jac).x
-    ours = least_squares(noisy, [0.3, 3.0])
-    theirs = scipy.optimize.least_squares(noisy, [0.3, 3.0], method="lm")
-    np.testing.assert_allclose(ours.x, exact, rtol=1e-5)
-    assert np.abs(theirs.x - exact).max() > 100 * np.abs(ours.x - exact).max()
+    ours, theirs = [], []
+    for phase in range(15):
+
+        def noisy(b, phase=phase):
+            return decay(b) + 1e-8 * np.sin(1e12 * b[0] + np.arange(T.size) + phase)
+
+        ours.append(np.abs(least_squares(noisy, [0.3, 3.0]).x - exact).max())
+        rival = scipy.optimize.least_squares(noisy, [0.3, 3.0], method="lm")
+        theirs.append(np.abs(rival.x - exact).max())
+    assert np.median(ours) < 1e-5
+    assert max(ours) < 1e-3
+    assert min(theirs) > 100 * max(ours)
 
 
 @pytest.mark.parametrize("jac", [None, "2-point", "3-point", "cs"])
