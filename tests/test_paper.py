@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from precisekit import cli
-from precisekit.paper import FIGURES, Value, _results, _values, feynman, figure1, run
+from precisekit.paper import FIGURES, Value, _results, _values, feynman, figure1, figure4, run
 from precisekit.paper.__main__ import main
 from precisekit.paper._figures import Reproduction
 from precisekit.paper._training import Data, simplex_rmse, torch_init
@@ -103,7 +103,10 @@ def test_an_output_that_cannot_be_made(tmp_path, capsys):
 
 # -- figures ---------------------------------------------------------------------------------------
 
-TINY = {"fig1": figure1.Settings(steps=20, test_every=10)}
+TINY = {
+    "fig1": figure1.Settings(steps=20, test_every=10),
+    "fig4": figure4.Settings(line=14, plane=13, cube=1024, radial=100),
+}
 
 
 @pytest.fixture
@@ -316,3 +319,11 @@ def test_weights_of_torch():
         0.411745297777725,
     ]
     np.testing.assert_allclose(theta, expected, rtol=1e-14)
+
+
+def test_orders_of_splines():
+    """Each halving of the grid's spacing divides the error by 2**(degree + 1)."""
+    for degree in (1, 3):
+        f, (fine, coarse) = figure4._PANELS["1-D"], (161, 81)
+        errors = [f.error(figure4._interpolant(f"degree {degree}", f, n)) for n in (coarse, fine)]
+        assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.5)

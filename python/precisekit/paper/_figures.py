@@ -29,6 +29,7 @@ from ._values import Value, markdown, summary
 
 FIGURES = {
     "fig1": "Linear regions of relu networks and of simplex interpolation",
+    "fig4": "Interpolation by piecewise polynomials in one, two and three dimensions",
 }
 
 
