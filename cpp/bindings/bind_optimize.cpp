@@ -22,13 +22,14 @@ const char* reason_name(StopReason reason) {
 
 py::dict taylor_lm(const LeastSquares& objective, const VectorRef& theta0, int order,
                    Index max_iterations, double tolerance, double time_limit, double damping,
-                   const py::object& observe) {
+                   bool pade, const py::object& observe) {
   TaylorLmOptions options;
   options.order = order;
   options.max_iterations = max_iterations;
   options.tolerance = tolerance;
   options.time_limit = time_limit;
   options.damping = damping;
+  options.pade = pade;
 
   Watch watch;
   TaylorLmHooks hooks;
@@ -61,7 +62,7 @@ py::dict taylor_lm(const LeastSquares& objective, const VectorRef& theta0, int o
 void bind_optimize(py::module_& m) {
   m.def("taylor_lm", &taylor_lm, py::arg("objective"), py::arg("theta0"), py::arg("order"),
         py::arg("max_iterations"), py::arg("tolerance"), py::arg("time_limit"), py::arg("damping"),
-        py::arg("observe"));
+        py::arg("pade"), py::arg("observe"));
 }
 
 }  // namespace precisekit::bindings

@@ -31,7 +31,41 @@ struct Problem {
   LeastSquares objective;
 };
 
+// The first terms of (a t + b t^2) / (1 + q_1 t + q_2 t^2), with a and b chosen at random.
+std::vector<Vector> rational_curve(double q_1, double q_2, int terms, Vector& a, Vector& b) {
+  a = Random(5).vector(20);
+  b = Random(6).vector(20);
+  std::vector<Vector> d{a, b - q_1 * a};
+  while (int(d.size()) < terms) {
+    const std::size_t k = d.size();
+    d.push_back(-q_1 * d[k - 1] - q_2 * d[k - 2]);
+  }
+  return d;
+}
+
 }  // namespace
+
+TEST(pade_form_reaches_beyond_poles) {
+  Vector a, b;  // poles at 0.1 +- 0.7 i, so that the series diverges from |t| = 0.71 on
+  const std::vector<Vector> d = rational_curve(-0.4, 2.0, 12, a, b);
+  const PadeForm pade(d, 4);
+  for (const double t : {0.3, 0.7, 1.0}) {
+    const std::optional<Vector> weights = pade.weights(t);
+    CHECK(weights.has_value());
+    if (!weights) continue;
+    Vector value = Vector::Zero(20);
+    for (Index k = 0; k < 12; ++k) value += (*weights)[k] * d[k];
+    const Vector truth = (a * t + b * t * t) / (1.0 - 0.4 * t + 2.0 * t * t);
+    CHECK_CLOSE((value - truth).norm(), 0.0, 1e-4 * truth.norm());
+  }
+}
+
+TEST(pade_form_stops_before_a_pole_on_the_way) {
+  Vector a, b;
+  const PadeForm pade(rational_curve(-1.25, 0.0, 12, a, b), 4);  // at 0.8
+  CHECK(pade.weights(0.5).has_value());
+  CHECK(!pade.weights(1.0).has_value());
+}
 
 TEST(taylor_lm_fits_a_teacher_to_the_floor) {
   for (const Activation sigma : {Activation::tanh, Activation::sigmoid}) {

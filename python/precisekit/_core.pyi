@@ -87,6 +87,7 @@ def taylor_lm(
     tolerance: float,
     time_limit: float,
     damping: float,
+    pade: bool,
     observe: Callable[[int, float, float, float, _Float64], bool],
 ) -> dict[str, Any]: ...
 

@@ -93,6 +93,7 @@ def minimize(
           with relu gets.
         - damping : float, the first, relative to the largest squared singular value of the
           Jacobian; 1e-3.
+        - pade : bool, whether the Pade form of the curve is tried as well; True.
 
         Of the BFGS methods, as in SciPy:
 

@@ -44,6 +44,7 @@ def taylor_lm(
     tol: float = 0.0,
     time_limit: float | None = None,
     damping: float = 1e-3,
+    pade: bool = True,
     callback: Callable | None = None,
     verbose: int = 0,
 ) -> OptimizeResult:
@@ -62,7 +63,7 @@ def taylor_lm(
         return observer(theta, iteration, seconds, relative_rmse**2 * fun_of, relative_rmse, lam)
 
     run = _core.taylor_lm(
-        objective._core, theta0, order, maxiter, tol, time_limit, damping, observe
+        objective._core, theta0, order, maxiter, tol, time_limit, damping, bool(pade), observe
     )
     theta = run["theta"]
     reason, floor = stop_at_floor(objective, theta, run["reason"], run["relative_rmse"])

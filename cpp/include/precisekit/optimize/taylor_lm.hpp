@@ -14,11 +14,13 @@
 #include <chrono>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "precisekit/network/jet.hpp"
 #include "precisekit/objective/least_squares.hpp"
 #include "precisekit/optimize/damped_jacobian.hpp"
+#include "precisekit/optimize/pade.hpp"
 
 namespace precisekit {
 
@@ -28,6 +30,7 @@ struct TaylorLmOptions {
   double tolerance = 0.0;                                       // stop at this relative RMSE
   double time_limit = std::numeric_limits<double>::infinity();  // seconds
   double damping = 1e-3;  // first lambda, relative to sigma_max^2
+  bool pade = true;       // try the Pade form of the curve as well
 };
 
 enum class StopReason {
@@ -68,8 +71,7 @@ class TaylorLm {
   TaylorLm(const LeastSquares& objective, const TaylorLmOptions& options)
       : objective_(objective),
         options_(options),
-        order_(objective.network().is_smooth() ? options.order : 1),
-        jacobian_(block_rows(objective), objective.n_params()) {
+        order_(objective.network().is_smooth() ? options.order : 1) {
     if (options.order < 1) throw std::invalid_argument("order must be at least 1");
     if (!(options.damping > 0.0)) throw std::invalid_argument("damping must be positive");
     if (!(options.time_limit > 0.0)) throw std::invalid_argument("time_limit must be positive");
@@ -84,6 +86,7 @@ class TaylorLm {
     hooks_ = &hooks;
     began_ = std::chrono::steady_clock::now();
     aborted_ = false;
+    jacobian_.emplace(block_rows(objective_), objective_.n_params());
     trials_ = evaluations_ = linearizations_ = 0;
     TaylorLmResult result{start, 0.0, StopReason::max_iterations, 0, 0, 0, 0, options_.damping};
     Vector& theta = result.theta;
@@ -138,6 +141,7 @@ class TaylorLm {
   static constexpr Index kStallTrials = 20;       // so many trials is a stall
   static constexpr double kLargestDamping = 1e3;  // relative: the step is down to 1e-3 |g|/sigma^2
   static constexpr double kSmallestDamping = 1e-33;
+  static constexpr int kPadeDegree = 4, kPadeTerms = 8;
 
   struct Trial {
     double error = std::numeric_limits<double>::infinity();
@@ -195,16 +199,16 @@ class TaylorLm {
       const Range range = task_range(blocks, parts, part);
       objective_.blocked_jacobian(theta, range.first, range.last, rows.data(), rows.rows());
     };
-    jacobian_.factor(fill, damping);
+    jacobian_->factor(fill, damping);
     if (aborted()) return false;
-    projected_residual_ = jacobian_.project(residual);
+    projected_residual_ = jacobian_->project(residual);
     if (jet_) jet_->start(theta);
     return !aborted();
   }
 
   Trial try_damping(const Vector& theta, double relative_damping) {
-    jacobian_.set_damping(relative_damping * jacobian_.sigma_max_squared());
-    std::vector<Vector> d{jacobian_.solve(projected_residual_)};
+    jacobian_->set_damping(relative_damping * jacobian_->sigma_max_squared());
+    std::vector<Vector> d{jacobian_->solve(projected_residual_)};
     std::vector<double> norm{d[0].norm()};
     Vector c(objective_.blocked_size());
     for (int k = 2; k <= order_ && std::isfinite(norm.back()); ++k) {
@@ -214,7 +218,7 @@ class TaylorLm {
         zero_padding(b, rows);
         objective_.rows_to_blocked(b, rows, c.data());
       });
-      Vector next = jacobian_.solve(jacobian_.project(c));
+      Vector next = jacobian_->solve(jacobian_->project(c));
       const double size = next.norm();
       if (!(size <= norm.back())) break;  // the series has begun to diverge
       norm.push_back(size);
@@ -234,6 +238,7 @@ class TaylorLm {
       consider(theta + t * candidate, t, best);
     }
     if (best.terms > 1) consider(theta + d[0], 0.0, best);
+    if (options_.pade && best.terms >= kPadeTerms) consider_pade(theta, d, best);
     return best;
   }
 
@@ -243,6 +248,17 @@ class TaylorLm {
       best.error = error;
       best.theta = theta;
       best.t = t;
+    }
+  }
+
+  void consider_pade(const Vector& theta, const std::vector<Vector>& d, Trial& best) {
+    const PadeForm pade(d, kPadeDegree);
+    for (const double t : {1.0, 0.7}) {
+      const std::optional<Vector> weights = pade.weights(t);
+      if (!weights) continue;
+      Vector candidate = theta;
+      for (std::size_t k = 0; k < d.size(); ++k) candidate += (*weights)[Index(k)] * d[k];
+      consider(candidate, t, best);
     }
   }
 
@@ -272,7 +288,7 @@ class TaylorLm {
   const LeastSquares& objective_;
   TaylorLmOptions options_;
   int order_;
-  DampedJacobian jacobian_;
+  std::optional<DampedJacobian> jacobian_;
   std::unique_ptr<ParameterJet> jet_;
   const TaylorLmHooks* hooks_ = nullptr;
   std::chrono::steady_clock::time_point began_;
