@@ -232,16 +232,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         began = time.perf_counter()
         self._check_parameters()
-        check_numbers(X, "X")
-        check_numbers(y, "y")
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        y = np.asarray(y, dtype=np.float64)
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            X, y, weight = _without_zero_weights(X, y, weight)
+        X, y, weight = checked_samples(self, X, y, sample_weight, multi_output=True)
         targets = y.reshape(len(y), -1)
         _check_data(X, targets)
 
@@ -385,6 +376,21 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         for name, parameter in _PARAMETER_OF_OPTION.items():
             if name in options:
                 raise ValueError(f"solver_options must not have {name!r}: set {parameter}")
+
+
+def checked_samples(estimator, X, y, sample_weight, *, multi_output: bool = False):
+    """``X, y, sample_weight`` as float64, weights None where there are none, without samples that
+    weigh nothing. Sets n_features_in_; raises ValueError naming the argument."""
+    check_numbers(X, "X")
+    check_numbers(y, "y")
+    X, y = validate_data(
+        estimator, X, y, dtype=np.float64, multi_output=multi_output, y_numeric=True
+    )
+    y = np.asarray(y, dtype=np.float64)
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return _without_zero_weights(X, y, weight)
 
 
 def check_numbers(value, name: str) -> None:

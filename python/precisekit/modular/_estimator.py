@@ -13,10 +13,16 @@ from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import positive_int
-from ..estimators import FitReport, _without_zero_weights, check_numbers, root_mean_square
+from ..estimators import (
+    FitReport,
+    check_numbers,
+    check_varies,
+    checked_samples,
+    root_mean_square,
+)
 from ..input_map import KINDS, InputMap
 from ..objective import LeastSquares
 from ..optimize import History, minimize, rounding_floor
@@ -212,18 +218,8 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
         """
         began = time.perf_counter()
         self._check_parameters()
-        check_numbers(X, "X")
-        check_numbers(y, "y")
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        y = np.asarray(y, dtype=np.float64)
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            X, y, weight = _without_zero_weights(X, y, weight)
-        if np.ptp(y) == 0:
-            raise ValueError(f"y is constant ({y[0]}): nothing to fit")
+        X, y, weight = checked_samples(self, X, y, sample_weight)
+        check_varies(y[:, None])
         self.graph_ = self._resolved(X.shape[1])
         self.target_scale_ = root_mean_square(y[:, None], weight)
         seed = check_random_state(self.random_state).randint(2**31)
