@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 
 from precisekit import cli
-from precisekit.paper import FIGURES, Value, _results, _values, feynman, figure1, figure4, run
+from precisekit.network import MLP
+from precisekit.paper import (
+    FIGURES,
+    Value,
+    _results,
+    _scaling,
+    _values,
+    feynman,
+    figure1,
+    figure2,
+    figure3,
+    figure4,
+    figure6,
+    run,
+)
 from precisekit.paper.__main__ import main
 from precisekit.paper._figures import Reproduction
 from precisekit.paper._training import Data, simplex_rmse, torch_init
@@ -103,8 +117,15 @@ def test_an_output_that_cannot_be_made(tmp_path, capsys):
 
 # -- figures ---------------------------------------------------------------------------------------
 
+SCALING = dict(
+    samples=(20, 40), steps=5, seeds=2, test_points=200, taylor_widths=(2,), taylor_iterations=5
+)
 TINY = {
     "fig1": figure1.Settings(steps=20, test_every=10),
+    "fig2": _scaling.SettingsWithSizes(**SCALING, sizes=1),
+    "fig3": figure3.Settings(**SCALING, dense_widths=(6,), modular_widths=(6,), same_width_steps=1),
+    "fig5": _scaling.SettingsWithSizes(**SCALING, sizes=1),
+    "fig6": _scaling.SettingsWithSizes(**SCALING, sizes=1),
     "fig4": figure4.Settings(line=14, plane=13, cube=1024, radial=100),
 }
 
@@ -327,3 +348,57 @@ def test_orders_of_splines():
         f, (fine, coarse) = figure4._PANELS["1-D"], (161, 81)
         errors = [f.error(figure4._interpolant(f"degree {degree}", f, n)) for n in (coarse, fine)]
         assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.5)
+
+
+def rows_of(run, **settings):
+    return _scaling.carry_out(run, _scaling.Settings(**{**SCALING, **settings}))[0]
+
+
+def test_networks_have_as_many_parameters_as_interpolation():
+    # 64 samples in three dimensions are 256 parameters
+    simplex = rows_of(_scaling.Run("I.30.5", "simplex", seed=0, samples=64), test_points=30_000)
+    assert (simplex.parameters, simplex.dropped) == (256, 1906)
+    assert simplex.test == pytest.approx(8.737e-3, rel=1e-3)  # SciPy's, for these samples
+    network = rows_of(_scaling.Run("I.30.5", "relu", seed=0, depth=2, width=51, batch=10_000))
+    assert (network.parameters, network.samples) == (256, 64)
+
+
+def test_modular_networks_of_the_paper():
+    # the published sizes of the check at equal width, and of the largest of Figure 3
+    sizes = {
+        ("I.8.14", "modular relu", 6, 100): 16_003,
+        ("I.8.14", "relu", 6, 100): 41_001,
+    }
+    for (equation, method, depth, width), size in sizes.items():
+        run = _scaling.Run(equation, method, seed=0, depth=depth, width=width)
+        net = _scaling.Training.of(run, _scaling.Settings(**SCALING)).net
+        assert net.n_params == size
+
+
+def test_training_lowers_the_error():
+    run = _scaling.Run("I.8.14", "modular relu", seed=0, depth=4, width=12, batch=30_000)
+    few, many = (rows_of(run, steps=steps) for steps in (1, 1000))
+    assert many.test < 0.5 * few.test and many.train < 0.5 * few.train
+
+
+def test_figure_2_medians_and_best():
+    def row(width, seed, test):
+        return _scaling.Row("", "Z.001", "relu", 2, width, 10 * width, 1, seed, test, 0.0, 0, 0.0)
+
+    rows = [row(1, 0, 3.0), row(1, 1, 1.0), row(1, 2, 2.0), row(2, 0, 5.0)]
+    assert _scaling.median(rows, width=1) == 2.0
+    assert math.isnan(_scaling.median(rows, width=3))
+    assert _scaling.best(rows, "Z.001", "relu", 2, widest=2) == 2.0
+    assert math.isnan(_scaling.best(rows, "Z.001", "relu", 2, widest=3))
+    assert all(value.met is None for value in figure2.published(rows, TINY["fig2"]))
+
+
+def test_a_network_that_multiplies():
+    """But for rounding, it errs by the second power of its scale."""
+    X = np.random.default_rng(0).uniform(1, 5, (500, 6))
+    net, truth = MLP([6, 12, 1]), np.sum(X[:, :3] * X[:, 3:], axis=1)
+    coarse, fine = (
+        np.max(np.abs(net.forward(figure6._multiplying(scale), X) - truth))
+        for scale in (1e-2, 1e-3)
+    )
+    assert coarse / fine == pytest.approx(100, rel=0.05) and fine < 1e-3

@@ -29,7 +29,11 @@ from ._values import Value, markdown, summary
 
 FIGURES = {
     "fig1": "Linear regions of relu networks and of simplex interpolation",
+    "fig2": "Scaling of simplex interpolation and of relu networks",
+    "fig3": "Dense networks against networks wired as the equation is",
     "fig4": "Interpolation by piecewise polynomials in one, two and three dimensions",
+    "fig5": "Scaling of tanh networks in three dimensions and more",
+    "fig6": "A function that small networks can express, and Adam does not find",
 }
 
 

@@ -103,3 +103,15 @@ def not_interrupted(result):
     if result.status == _CTRL_C:
         raise KeyboardInterrupt
     return result
+
+
+class LowestTest:
+    """A callback that keeps the lowest test error of a run, and the parameters there."""
+
+    def __init__(self, test):
+        self._test, self.error, self.theta = test, np.inf, None
+
+    def __call__(self, intermediate_result) -> None:
+        error = self._test(intermediate_result.x)
+        if error < self.error:
+            self.error, self.theta = error, np.copy(intermediate_result.x)

@@ -11,7 +11,7 @@ import numpy as np
 from ..analysis import relu_regions, simplex_regions
 from ..network import MLP
 from ..plot import new_figure
-from ._training import Data, Standardised, adam, rmse, simplex_rmse, torch_init
+from ._training import Data, LowestTest, Standardised, adam, rmse, simplex_rmse, torch_init
 from ._values import Value
 
 NOTES = """\
@@ -144,24 +144,11 @@ def _trained(problem: _Problem, data: Data, normalised: bool, settings: Settings
     net = MLP(problem.sizes, "relu")
     inputs = Standardised(data.X) if normalised else Standardised.not_at_all(data.X)
     X_test = inputs(data.X_test)
-    lowest, best = np.inf, None
-
-    def watch(intermediate_result):
-        nonlocal lowest, best
-        error = rmse(net.forward(intermediate_result.x, X_test) - data.y_test)
-        if error < lowest:
-            lowest, best = error, np.copy(intermediate_result.x)
-
-    adam(
-        net,
-        inputs(data.X),
-        data.y,
-        problem.start(normalised),
-        settings.steps,
-        record_every=settings.test_every,
-        callback=watch,
-    )
-    return lowest, inputs.into(net, best)
+    lowest = LowestTest(lambda theta: rmse(net.forward(theta, X_test) - data.y_test))
+    start = problem.start(normalised)
+    options = dict(record_every=settings.test_every, callback=lowest)
+    adam(net, inputs(data.X), data.y, start, settings.steps, **options)
+    return lowest.error, inputs.into(net, lowest.theta)
 
 
 def draw(rows: list[Row], settings: Settings):

@@ -1,0 +1,378 @@
+"""Test error against the number of parameters: what Figures 2, 3, 5 and 6 have in common."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..datasets import feynman
+from ..estimators import MLPRegressor
+from ..modular import PAPER_GRAPHS, ModularMLP, ModularMLPRegressor
+from ..network import MLP
+from ._training import Data, Standardised, adam, rmse, simplex_rmse, torch_init
+
+# The paper's: as many parameters as simplex interpolation has with 64, 256 ... 65,536 samples in
+# three dimensions.
+WIDTHS = {
+    2: (51, 204, 819, 3276, 13107, 52428),
+    3: (13, 29, 61, 125, 253, 509),
+    4: (9, 20, 43, 88, 179, 360),
+}
+# The paper's depth-t modules in a network of a given depth, as depth // t, and by what each divides
+# the width.
+_MODULES = {
+    "I.8.14": (2, {"A": 2, "B": 2, "C": 1}),
+    "II.6.15a": (3, {"R": 3, "M1": 3, "E": 3, "M2": 1, "DIV": 1}),
+}
+
+# Networks that Taylor-LM trains have samples in proportion to their parameters.
+_TAYLOR_SAMPLES, _LEAST_TAYLOR_SAMPLES = 6, 2000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One point of a figure.
+
+    `method` is "simplex", an activation, or that with "modular" before it, for networks trained by
+    Adam as in the paper, or "Taylor-LM" or "modular Taylor-LM", for tanh networks. `depth` counts
+    affine maps. `samples` are given for interpolation; a network has of the paper's training as
+    many as leave interpolation with its number of parameters.
+    """
+
+    equation: str
+    method: str
+    seed: int
+    samples: int = 0
+    depth: int = 0
+    width: int = 0
+    batch: int = 0
+
+    @property
+    def name(self) -> str:
+        size = (
+            f"{self.samples} samples"
+            if self.method == "simplex"
+            else f"depth {self.depth} width {self.width}"
+        )
+        return f"{self.equation} {self.method} {size} seed {self.seed}"
+
+
+@dataclass
+class Row:
+    """Errors are absolute root mean squares, under test in the box shrunk by 0.8."""
+
+    run: str
+    equation: str
+    method: str
+    depth: int
+    width: int
+    parameters: int
+    samples: int
+    seed: int
+    test: float
+    train: float
+    dropped: int  # test points outside of the hull of the samples, which do not count
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    samples: tuple[int, ...]  # of simplex interpolation
+    steps: int
+    seeds: int
+    test_points: int
+    taylor_widths: tuple[int, ...]
+    taylor_iterations: int
+
+
+@dataclass(frozen=True)
+class SettingsWithSizes(Settings):
+    sizes: int  # how many of `WIDTHS`
+
+    def widths(self, depth: int) -> tuple[int, ...]:
+        return WIDTHS[depth][: self.sizes]
+
+
+def simplices(equation: str, settings: Settings) -> list[Run]:
+    return [
+        Run(equation, "simplex", seed, samples=samples)
+        for samples in settings.samples
+        for seed in range(settings.seeds)
+    ]
+
+
+def networks(
+    equation: str, method: str, depth: int, widths: Iterable[int], settings: Settings, batch: int
+) -> list[Run]:
+    return [
+        Run(equation, method, seed, depth=depth, width=width, batch=batch)
+        for width in widths
+        for seed in range(settings.seeds)
+    ]
+
+
+def taylor(equation: str, method: str, depth: int, settings: Settings) -> list[Run]:
+    return networks(equation, method, depth, settings.taylor_widths, settings, batch=0)
+
+
+def carry_out(run: Run, settings: Settings) -> list[Row]:
+    began = time.perf_counter()
+    if run.method == "simplex":
+        outcome = _interpolated(run, settings)
+    elif run.method.endswith("Taylor-LM"):
+        outcome = _taylor(run, settings)
+    else:
+        outcome = _adam(run, settings)
+    return [
+        Row(
+            run=run.name,
+            equation=run.equation,
+            method=run.method,
+            depth=run.depth,
+            width=run.width,
+            seed=run.seed,
+            seconds=time.perf_counter() - began,
+            **outcome,
+        )
+    ]
+
+
+def _data(run: Run, samples: int, settings: Settings) -> Data:
+    q = feynman(run.equation)
+    return Data.drawn(q, q.lo, q.hi, samples, run.seed, settings.test_points)
+
+
+def _interpolated(run: Run, settings: Settings) -> dict:
+    data = _data(run, run.samples, settings)
+    test, dropped = simplex_rmse(data)
+    return dict(
+        parameters=data.X.size + data.y.size,
+        samples=run.samples,
+        test=test,
+        train=0.0,
+        dropped=dropped,
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the paper's training starts from."""
+
+    net: MLP
+    start: np.ndarray
+    data: Data
+    inputs: Standardised
+
+    @classmethod
+    def of(cls, run: Run, settings: Settings) -> Training:
+        rng = np.random.RandomState(run.seed)
+        if run.method.startswith("modular "):
+            net = _modular(run)
+            modules = zip(net.inputs, net.hidden_layer_sizes)
+            start = np.concatenate([torch_init([len(i), *h, 1], rng) for i, h in modules])
+        else:
+            net = _dense(run)
+            start = torch_init(net.sizes, rng)
+        data = _data(run, net.n_params // (net.sizes[0] + 1), settings)
+        return cls(net, start, data, Standardised(data.X))
+
+    def run(self, steps: int, batch: int, **options):
+        X = self.inputs(self.data.X)
+        return adam(self.net, X, self.data.y, self.start, steps, batch, **options)
+
+    def test(self, theta) -> float:
+        prediction = self.net.forward(theta, self.inputs(self.data.X_test))
+        return rmse(prediction - self.data.y_test)
+
+
+def _adam(run: Run, settings: Settings) -> dict:
+    training = Training.of(run, settings)
+    result = training.run(settings.steps, run.batch)
+    return dict(
+        parameters=training.net.n_params,
+        samples=len(training.data.y),
+        test=training.test(result.x),
+        train=float(np.sqrt(result.fun)),
+        dropped=0,
+    )
+
+
+def _dense(run: Run) -> MLP:
+    inputs = feynman(run.equation).n_variables
+    return MLP([inputs, *[run.width] * (run.depth - 1), 1], run.method)
+
+
+def _modular(run: Run) -> ModularMLP:
+    """One network for each node of the equation's graph, joined without an activation."""
+    graph = PAPER_GRAPHS[run.equation]
+    levels, divisors = _MODULES[run.equation]
+    places = {name: k for k, name in enumerate(graph.variables)}
+    places |= {node.name: len(graph.variables) + k for k, node in enumerate(graph.nodes)}
+    layers = run.depth // levels - 1
+    return ModularMLP(
+        len(graph.variables),
+        [[places[name] for name in node.inputs] for node in graph.nodes],
+        [[run.width // divisors[node.name]] * layers for node in graph.nodes],
+        run.method.removeprefix("modular "),
+    )
+
+
+def _taylor(run: Run, settings: Settings) -> dict:
+    """Tanh networks, modules all of one width and depth, as the estimators train them."""
+    options = dict(max_iter=settings.taylor_iterations, random_state=run.seed)
+    if run.method.startswith("modular "):
+        layers = run.depth // _MODULES[run.equation][0] - 1
+        hidden = [run.width] * layers
+        inputs = [len(node.inputs) for node in PAPER_GRAPHS[run.equation].nodes]
+        model = ModularMLPRegressor(graph=run.equation, hidden_layer_sizes=hidden, **options)
+    else:
+        hidden = [run.width] * (run.depth - 1)
+        inputs = [feynman(run.equation).n_variables]
+        # the network as the paper has it: nothing taken out of the problem, nothing added to it
+        options |= dict(find_symmetries=False, input_map="linear")
+        model = MLPRegressor(hidden_layer_sizes=hidden, **options)
+    parameters = sum(MLP([n, *hidden, 1]).n_params for n in inputs)
+    samples = max(_TAYLOR_SAMPLES * parameters, _LEAST_TAYLOR_SAMPLES)
+    data = _data(run, samples, settings)
+    model.fit(data.X, data.y)
+    if model.report_.interrupted:
+        raise KeyboardInterrupt
+    return dict(
+        parameters=model.report_.n_params,
+        samples=samples,
+        test=rmse(model.predict(data.X_test) - data.y_test),
+        train=model.report_.relative_rmse * rmse(data.y),
+        dropped=0,
+    )
+
+
+# -- curves ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Errors by number of parameters: for each N, those of all seeds."""
+
+    N: np.ndarray
+    tests: list[np.ndarray]
+
+    @classmethod
+    def of(cls, rows: list[Row], equation: str, method: str, depth: int = 0) -> Curve:
+        by_size: dict[int, list[float]] = {}
+        for row in rows:
+            if (row.equation, row.method, row.depth) == (equation, method, depth):
+                by_size.setdefault(row.parameters, []).append(row.test)
+        N = np.array(sorted(by_size))
+        return cls(N, [np.array(by_size[n]) for n in N])
+
+    @property
+    def median(self) -> np.ndarray:
+        return np.array([np.median(tests) for tests in self.tests])
+
+    @property
+    def mean(self) -> np.ndarray:
+        return np.array([np.mean(tests) for tests in self.tests])
+
+    @property
+    def std(self) -> np.ndarray:
+        return np.array([np.std(tests) for tests in self.tests])
+
+    def up_to(self, N: int) -> Curve:
+        k = int(np.searchsorted(self.N, N, side="right"))
+        return Curve(self.N[:k], self.tests[:k])
+
+    def draw(self, axes, label: str, **style) -> None:
+        """The median as a line, each seed as a dot."""
+        if not self.N.size:
+            return
+        (line,) = axes.plot(self.N, self.median, label=label, **{"lw": 1.4, **style})
+        for N, tests in zip(self.N, self.tests):
+            axes.plot([N] * len(tests), tests, ".", ms=4, color=line.get_color(), alpha=0.5)
+
+    def draw_band(self, axes, label: str, color: str) -> None:
+        """The mean as a line with dots, and a standard deviation around it."""
+        if not self.N.size:
+            return
+        axes.plot(self.N, self.mean, ".-", label=label, color=color, lw=1.4, ms=5)
+        low = np.maximum(self.mean - self.std, 0.1 * self.mean)
+        axes.fill_between(self.N, low, self.mean + self.std, color=color, alpha=0.15, lw=0)
+
+
+def median(rows: list[Row], **which) -> float:
+    """The median test error of the rows with these attributes; NaN where there are none."""
+    tests = [row.test for row in rows if all(getattr(row, k) == v for k, v in which.items())]
+    return float(np.median(tests)) if tests else math.nan
+
+
+def best(rows: list[Row], equation: str, method: str, depth: int, widest: int) -> float:
+    """The lowest median of a curve; NaN where the widest network is missing."""
+    which = dict(equation=equation, method=method, depth=depth)
+    if math.isnan(median(rows, **which, width=widest)):
+        return math.nan
+    return float(Curve.of(rows, **which).median.min())
+
+
+# -- panels ----------------------------------------------------------------------------------------
+
+SIMPLEX_COLOUR, TAYLOR_COLOUR, _SPARSE_COLOUR = "#222222", "#7a4fa3", "#8d949b"
+RELU_COLOURS = {2: "#f2a65e", 3: "#d9542b", 4: "#8c1c13"}
+TANH_COLOURS = {2: "#8cc0e0", 3: "#3b82bd", 4: "#12406b"}
+
+_FORMULAS = {
+    "Z.001": "x²",
+    "II.8.31": "εE²/2",
+    "I.30.5": "arcsin(λ/(nd))",
+    "I.8.14": "√((x₂-x₁)² + (y₂-y₁)²)",
+    "I.44.4": "nkT ln(V₂/V₁)",
+    "II.6.15a": "3p z√(x²+y²)/(4πεr⁵)",
+    "I.11.19": "x₁y₁ + x₂y₂ + x₃y₃",
+}
+# Of simplex interpolation; what the paper's time and memory let it have, where that is less than
+# its 262,144.
+_MOST_SAMPLES = {"II.6.15a": 16_384, "I.11.19": 16_384}
+
+
+def begin(axes, rows: list[Row], equation: str) -> None:
+    """Title and axes of a panel, simplex interpolation and its guide."""
+    d = feynman(equation).n_variables
+    axes.set_title(f"{d}-D, {equation}: {_FORMULAS[equation]}", fontsize=9.5)
+    axes.set(xscale="log", yscale="log", xlabel="parameters N", ylabel="RMSE")
+    every = Curve.of(rows, equation, "simplex")
+    of_paper = every.up_to(_MOST_SAMPLES.get(equation, 262_144) * (d + 1))
+    if len(of_paper.N) < len(every.N):
+        every.draw_band(axes, "simplex, without a mesh", _SPARSE_COLOUR)
+    of_paper.draw_band(axes, "simplex interpolation", SIMPLEX_COLOUR)
+
+
+def finish(axes, rows: list[Row], equation: str, first: Curve | None = None) -> None:
+    """The guides, which span what has been drawn: N^(-2/d) through the end of simplex
+    interpolation, N^(-2/2) from the beginning of a network's curve."""
+    d = feynman(equation).n_variables
+    simplex = Curve.of(rows, equation, "simplex").up_to(
+        _MOST_SAMPLES.get(equation, 262_144) * (d + 1)
+    )
+    _guide(axes, simplex.N[-1], simplex.mean[-1], 2 / d, r"$N^{-2/d}$", SIMPLEX_COLOUR)
+    if first is not None and d > 2:
+        height = first.median[0] * (2 if equation == "II.6.15a" else 1)  # as in the paper
+        _guide(axes, first.N[0], height, 1.0, r"$N^{-2/2}$", "#3a8f4d")
+
+
+def _guide(axes, N: float, test: float, exponent: float, label: str, color: str) -> None:
+    ends = np.array(axes.get_xlim())
+    axes.plot(ends, test * (ends / N) ** -exponent, "--", color=color, lw=1, label=label, zorder=1)
+    axes.set_xlim(ends)
+
+
+def legend(figure, panels) -> None:
+    """One legend below all panels."""
+    handles = {}
+    for axes in np.ravel(panels):
+        for handle, label in zip(*axes.get_legend_handles_labels()):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles.values(), handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5
+    )

@@ -1,0 +1,127 @@
+"""Figure 2: how simplex interpolation and relu networks scale with the number of parameters."""
+
+from __future__ import annotations
+
+from ..plot import new_figure
+from . import _scaling
+from ._scaling import WIDTHS, Curve, Row, SettingsWithSizes, carry_out
+from ._values import Value
+
+__all__ = ["NOTES", "SCALES", "Row", "carry_out", "draw", "published", "runs"]
+
+NOTES = """\
+Absolute RMSE on uniform points of the box shrunk by 0.8, the paper's own samples and first weights.
+Interpolation with |D| samples counts as N = |D|(d + 1) parameters, and a network of N parameters is
+trained on N/(d + 1) samples, by Adam on slices of 10,000; its error is that at its lowest training
+loss, the line is the median over seeds. Test points outside of the hull of the samples do not count
+(column `dropped`). Black dashes: N^(-2/d); green dashes: N^(-2/2), what a network could do that has
+found modules of two inputs.
+
+Beyond the paper: tanh networks of depth 3 trained by Taylor-LM, on six samples a parameter (at
+least 2,000); and simplex interpolation in six dimensions on more samples than a mesh can hold.
+"""
+
+SCALES = {
+    "quick": SettingsWithSizes(
+        samples=(64, 256, 1024, 4096),
+        sizes=3,
+        steps=4000,
+        seeds=1,
+        test_points=2000,
+        taylor_widths=(4, 8, 14),
+        taylor_iterations=60,
+    ),
+    "full": SettingsWithSizes(
+        samples=(64, 256, 1024, 4096, 16384, 65536, 262144),
+        sizes=6,
+        steps=20_000,
+        seeds=4,
+        test_points=30_000,
+        taylor_widths=(4, 8, 14, 20, 28, 40),
+        taylor_iterations=2000,
+    ),
+}
+
+EQUATIONS = ("Z.001", "II.8.31", "I.30.5", "I.8.14", "I.44.4", "II.6.15a")
+_BATCH = 10_000
+
+
+def runs(settings: SettingsWithSizes) -> list[_scaling.Run]:
+    """All of one size before the next: a run that is stopped has the small ones."""
+    made = []
+    for equation in EQUATIONS:
+        made += _scaling.simplices(equation, settings)
+        made += _scaling.taylor(equation, "Taylor-LM", 3, settings)
+    for k in range(settings.sizes):
+        for equation in EQUATIONS:
+            for depth in WIDTHS:
+                width = settings.widths(depth)[k : k + 1]
+                made += _scaling.networks(equation, "relu", depth, width, settings, _BATCH)
+    return made
+
+
+def draw(rows: list[Row], settings: SettingsWithSizes):
+    figure, panels = new_figure((10.5, 7.0), columns=3, rows=2)
+    for axes, equation in zip(panels.flat, EQUATIONS):
+        _scaling.begin(axes, rows, equation)
+        relu = {depth: Curve.of(rows, equation, "relu", depth) for depth in WIDTHS}
+        for depth, curve in relu.items():
+            curve.draw(axes, f"relu network, depth {depth}", color=_scaling.RELU_COLOURS[depth])
+        taylor = Curve.of(rows, equation, "Taylor-LM", 3)
+        taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_scaling.TAYLOR_COLOUR)
+        _scaling.finish(axes, rows, equation, relu[3])
+    _scaling.legend(figure, panels)
+    return figure
+
+
+# Read off the published graphs: medians of the widest networks of each depth, or, of depth 2, the
+# best; in five dimensions the widest of depth 2 was not run.
+_GRAPHS = {
+    "Z.001": {2: 4e-4, 3: 8e-5, 4: 8e-5},
+    "II.8.31": {2: 1.4e-3, 3: 6e-3, 4: 8e-3},
+    "I.30.5": {2: 1.0e-3, 3: 3.2e-4, 4: 2.0e-4},
+    "I.8.14": {2: 5e-3, 3: 2.0e-3, 4: 2.3e-3},
+    "I.44.4": {2: 3.5e-2, 3: 5.3e-2, 4: 6e-2},
+    "II.6.15a": {2: 2.4e-3, 3: 2.6e-3, 4: 3.1e-3},
+}
+_BEST = ("II.8.31", "I.8.14")
+_SIMPLEX_GRAPHS = {
+    "I.8.14": (262_144, 1.0e-2),
+    "I.44.4": (262_144, 1.0e-1),
+    "II.6.15a": (16_384, 4.5e-2),
+}
+# SciPy's interpolation, of the samples of seed 0.
+_SCIPY = {
+    "Z.001": {64: 1.226e-3, 4096: 4.774e-7, 262_144: 1.102e-10},
+    "II.8.31": {64: 2.139e-1, 4096: 3.583e-3, 262_144: 5.620e-5},
+    "I.30.5": {64: 8.737e-3, 4096: 4.444e-4, 262_144: 2.881e-5},
+    "I.8.14": {64: 4.427e-1, 4096: 7.261e-2, 65_536: 1.990e-2},
+    "I.44.4": {64: 2.524, 4096: 5.484e-1},
+}
+
+
+def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
+    values = []
+    for equation in EQUATIONS:
+        for samples, error in _SCIPY.get(equation, {}).items():
+            ours = _scaling.median(
+                rows, equation=equation, method="simplex", samples=samples, seed=0
+            )
+            name = f"{equation}, simplex, {samples:,} samples, seed 0"
+            values.append(Value(name, error, "SciPy", ours))
+        if equation in _SIMPLEX_GRAPHS:
+            samples, error = _SIMPLEX_GRAPHS[equation]
+            ours = _scaling.median(rows, equation=equation, method="simplex", samples=samples)
+            values.append(Value(f"{equation}, simplex, {samples:,} samples", error, "graph", ours))
+        for depth, error in _GRAPHS[equation].items():
+            width = WIDTHS[depth][-2 if (equation, depth) == ("I.44.4", 2) else -1]
+            if depth == 2 and equation in _BEST:
+                ours = _scaling.best(rows, equation, "relu", depth, width)
+                name = f"{equation}, relu, depth {depth}, best"
+            else:
+                ours = _scaling.median(
+                    rows, equation=equation, method="relu", depth=depth, width=width
+                )
+                name = f"{equation}, relu, depth {depth}, width {width:,}"
+            values.append(Value(name, error, "graph", ours))
+    return values
