@@ -7,15 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult
 
 from precisekit import cli
 from precisekit.network import MLP
+from precisekit.optimize._result import CTRL_C
 from precisekit.paper import (
     FIGURES,
     Value,
+    _curves,
     _figures,
     _results,
     _scaling,
+    _training,
     _values,
     feynman,
     figure1,
@@ -198,6 +202,16 @@ def test_rows_are_written_as_they_come(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         reproduction.carry_out()
     assert (tmp_path / "fig1.csv").read_text().count("\n1a ") == 3
+
+
+def test_ctrl_c(tiny, tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):  # what minimize() returns when Ctrl-C ends it
+        return OptimizeResult(status=CTRL_C[0], x=np.zeros(46), fun=0.0)
+
+    monkeypatch.setattr(_training, "minimize", interrupted)
+    assert main(["fig1", "--output", str(tmp_path)]) == 130
+    assert "goes on from here" in capsys.readouterr().err
+    assert (tmp_path / "fig1.csv").read_text().count("\n") == 2  # half a run has no row
 
 
 def test_executor(first, tmp_path):
@@ -387,10 +401,10 @@ def test_figure_2_medians_and_best():
         return _scaling.Row("", "Z.001", "relu", 2, width, 10 * width, 1, seed, test, 0.0, 0, 0.0)
 
     rows = [row(1, 0, 3.0), row(1, 1, 1.0), row(1, 2, 2.0), row(2, 0, 5.0)]
-    assert _scaling.median(rows, width=1) == 2.0
-    assert math.isnan(_scaling.median(rows, width=3))
-    assert _scaling.best(rows, "Z.001", "relu", 2, widest=2) == 2.0
-    assert math.isnan(_scaling.best(rows, "Z.001", "relu", 2, widest=3))
+    assert _curves.median(rows, width=1) == 2.0
+    assert math.isnan(_curves.median(rows, width=3))
+    assert _curves.best(rows, "Z.001", "relu", 2, widest=2) == 2.0
+    assert math.isnan(_curves.best(rows, "Z.001", "relu", 2, widest=3))
     assert all(value.met is None for value in figure2.published(rows, TINY["fig2"]))
 
 

@@ -11,10 +11,10 @@ from ..interpolate import SimplexInterpolator
 from ..network import MLP
 from ..objective import LeastSquares
 from ..optimize import minimize
+from ..optimize._result import CTRL_C
 
 N_TEST = 30_000
 _MARGIN = 0.1  # of the box, left out of the test set at each side
-_CTRL_C = 6  # status of minimize()
 _RECORDS = 1000  # of the loss on all samples, in a training on slices of them
 
 
@@ -100,7 +100,7 @@ def adam(net: MLP, X, y, theta0, steps: int, batch: int | None = None, **options
 
 def not_interrupted(result):
     """The result; KeyboardInterrupt if Ctrl-C ended the run, as half a run counts for nothing."""
-    if result.status == _CTRL_C:
+    if result.status == CTRL_C[0]:
         raise KeyboardInterrupt
     return result
 

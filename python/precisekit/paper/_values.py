@@ -59,10 +59,10 @@ def cells(value: Value) -> tuple[str, ...]:
     known = value.met is not None
     return (
         value.name,
-        f"{value.published:.3g}",
+        f"{value.published:.4g}",
         value.kind,
-        f"{value.ours:.3g}" if known else "",
-        f"{value.ratio:.2g}" if known else "",
+        f"{value.ours:.4g}" if known else "",
+        f"{value.ratio:.3g}" if known else "",
         value.wanted,
         {True: "yes", False: "no", None: "not run at this scale"}[value.met],
     )

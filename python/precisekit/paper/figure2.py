@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..plot import new_figure
-from . import _scaling
-from ._scaling import WIDTHS, Curve, Row, SettingsWithSizes, carry_out
+from . import _curves, _scaling
+from ._curves import Curve
+from ._scaling import WIDTHS, Row, SettingsWithSizes, carry_out
 from ._values import Value
 
 __all__ = ["NOTES", "SCALES", "Row", "carry_out", "draw", "published", "runs"]
@@ -63,14 +64,14 @@ def runs(settings: SettingsWithSizes) -> list[_scaling.Run]:
 def draw(rows: list[Row], settings: SettingsWithSizes):
     figure, panels = new_figure((10.5, 7.0), columns=3, rows=2)
     for axes, equation in zip(panels.flat, EQUATIONS):
-        _scaling.begin(axes, rows, equation)
+        _curves.begin(axes, rows, equation)
         relu = {depth: Curve.of(rows, equation, "relu", depth) for depth in WIDTHS}
         for depth, curve in relu.items():
-            curve.draw(axes, f"relu network, depth {depth}", color=_scaling.RELU_COLOURS[depth])
+            curve.draw(axes, f"relu network, depth {depth}", color=_curves.RELU_COLOURS[depth])
         taylor = Curve.of(rows, equation, "Taylor-LM", 3)
-        taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_scaling.TAYLOR_COLOUR)
-        _scaling.finish(axes, rows, equation, relu[3])
-    _scaling.legend(figure, panels)
+        taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_curves.TAYLOR_COLOUR)
+        _curves.finish(axes, rows, equation, relu[3])
+    _curves.legend(figure, panels)
     return figure
 
 
@@ -104,22 +105,22 @@ def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
     values = []
     for equation in EQUATIONS:
         for samples, error in _SCIPY.get(equation, {}).items():
-            ours = _scaling.median(
+            ours = _curves.median(
                 rows, equation=equation, method="simplex", samples=samples, seed=0
             )
             name = f"{equation}, simplex, {samples:,} samples, seed 0"
             values.append(Value(name, error, "SciPy", ours))
         if equation in _SIMPLEX_GRAPHS:
             samples, error = _SIMPLEX_GRAPHS[equation]
-            ours = _scaling.median(rows, equation=equation, method="simplex", samples=samples)
+            ours = _curves.median(rows, equation=equation, method="simplex", samples=samples)
             values.append(Value(f"{equation}, simplex, {samples:,} samples", error, "graph", ours))
         for depth, error in _GRAPHS[equation].items():
             width = WIDTHS[depth][-2 if (equation, depth) == ("I.44.4", 2) else -1]
             if depth == 2 and equation in _BEST:
-                ours = _scaling.best(rows, equation, "relu", depth, width)
+                ours = _curves.best(rows, equation, "relu", depth, width)
                 name = f"{equation}, relu, depth {depth}, best"
             else:
-                ours = _scaling.median(
+                ours = _curves.median(
                     rows, equation=equation, method="relu", depth=depth, width=width
                 )
                 name = f"{equation}, relu, depth {depth}, width {width:,}"

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..modular import PAPER_GRAPHS, Graph
 from ..plot import new_figure
-from . import _scaling
-from ._scaling import Curve, Row
+from . import _curves, _scaling
+from ._curves import Curve
+from ._scaling import Row
 from ._training import LowestTest
 from ._values import Value
 
@@ -120,7 +121,7 @@ _COLOURS = {  # of the shallower and the deeper networks
 def draw(rows: list[Row], settings: Settings):
     figure, panels = new_figure((11.0, 8.4), columns=2, rows=2)
     for (axes, diagram), (equation, depths) in zip(panels, _DEPTHS.items()):
-        _scaling.begin(axes, rows, equation)
+        _curves.begin(axes, rows, equation)
         for method, colours in _COLOURS.items():
             name, style = ("dense", "-") if method == "relu" else ("modular", "--")
             for k, colour in enumerate(colours):
@@ -128,10 +129,10 @@ def draw(rows: list[Row], settings: Settings):
                 both = " and ".join(str(depths[k]) for depths in _DEPTHS.values())
                 curve.draw(axes, f"{name} relu, depth {both}", color=colour, ls=style)
         taylor = Curve.of(rows, equation, "modular Taylor-LM", _TAYLOR_DEPTHS[equation])
-        taylor.draw(axes, "modular tanh, Taylor-LM", color=_scaling.TAYLOR_COLOUR)
-        _scaling.finish(axes, rows, equation, Curve.of(rows, equation, "relu", depths[0]))
+        taylor.draw(axes, "modular tanh, Taylor-LM", color=_curves.TAYLOR_COLOUR)
+        _curves.finish(axes, rows, equation, Curve.of(rows, equation, "relu", depths[0]))
         _draw_graph(diagram, PAPER_GRAPHS[equation])
-    _scaling.legend(figure, panels[:, 0])
+    _curves.legend(figure, panels[:, 0])
     return figure
 
 
@@ -186,10 +187,10 @@ _GOAL = 5e-6  # a hundredth of the paper's best
 def published(rows: list[Row], settings: Settings) -> list[Value]:
     values = []
     for method, error in _SAME_WIDTH_READ.items():
-        ours = _scaling.median(rows, method=_SAME_WIDTH[method])
+        ours = _curves.median(rows, method=_SAME_WIDTH[method])
         values.append(Value(f"same width, {method}, lowest test RMSE", error, "read", ours))
     for equation, method, depth, width, error in _GRAPHS:
-        ours = _scaling.median(rows, equation=equation, method=method, depth=depth, width=width)
+        ours = _curves.median(rows, equation=equation, method=method, depth=depth, width=width)
         values.append(
             Value(f"{equation}, {method}, depth {depth}, width {width}", error, "graph", ours)
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..plot import new_figure
-from . import _scaling
-from ._scaling import WIDTHS, Curve, Row, SettingsWithSizes, carry_out
+from . import _curves, _scaling
+from ._curves import Curve
+from ._scaling import WIDTHS, Row, SettingsWithSizes, carry_out
 from ._values import Value
 
 __all__ = ["NOTES", "SCALES", "Row", "carry_out", "draw", "published", "runs"]
@@ -58,18 +59,18 @@ def runs(settings: SettingsWithSizes) -> list[_scaling.Run]:
 def draw(rows: list[Row], settings: SettingsWithSizes):
     figure, panels = new_figure((9.5, 8.0), columns=2, rows=2)
     for axes, equation in zip(panels.flat, EQUATIONS):
-        _scaling.begin(axes, rows, equation)
+        _curves.begin(axes, rows, equation)
         for method, colours, style in (
-            ("relu", _scaling.RELU_COLOURS, {"ls": ":", "lw": 1.0}),
-            ("tanh", _scaling.TANH_COLOURS, {}),
+            ("relu", _curves.RELU_COLOURS, {"ls": ":", "lw": 1.0}),
+            ("tanh", _curves.TANH_COLOURS, {}),
         ):
             for depth, colour in colours.items():
                 curve = Curve.of(rows, equation, method, depth)
                 curve.draw(axes, f"{method} network, depth {depth}", color=colour, **style)
         taylor = Curve.of(rows, equation, "Taylor-LM", 3)
-        taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_scaling.TAYLOR_COLOUR)
-        _scaling.finish(axes, rows, equation, Curve.of(rows, equation, "tanh", 3))
-    _scaling.legend(figure, panels)
+        taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_curves.TAYLOR_COLOUR)
+        _curves.finish(axes, rows, equation, Curve.of(rows, equation, "tanh", 3))
+    _curves.legend(figure, panels)
     return figure
 
 
@@ -90,10 +91,10 @@ def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
         for depth, error in by_depth.items():
             width = WIDTHS[depth][-2 if equation in _SECOND_WIDEST else -1]
             if depth == 2:
-                ours = _scaling.best(rows, equation, "tanh", depth, width)
+                ours = _curves.best(rows, equation, "tanh", depth, width)
                 name = f"{equation}, tanh, depth 2, best"
             else:
-                ours = _scaling.median(
+                ours = _curves.median(
                     rows, equation=equation, method="tanh", depth=depth, width=width
                 )
                 name = f"{equation}, tanh, depth {depth}, width {width}"

@@ -7,8 +7,9 @@ import numpy as np
 from ..datasets import feynman
 from ..network import MLP
 from ..plot import new_figure
-from . import _scaling
-from ._scaling import WIDTHS, Curve, Row, SettingsWithSizes
+from . import _curves, _scaling
+from ._curves import Curve
+from ._scaling import WIDTHS, Row, SettingsWithSizes
 from ._training import Data, rmse
 from ._values import Value
 
@@ -110,17 +111,17 @@ def _target(test_points: int) -> Data:
 
 def draw(rows: list[Row], settings: SettingsWithSizes):
     figure, (axes, diagram) = new_figure((10.5, 5.2), columns=2)
-    _scaling.begin(axes, rows, EQUATION)
-    for depth, colour in _scaling.TANH_COLOURS.items():
+    _curves.begin(axes, rows, EQUATION)
+    for depth, colour in _curves.TANH_COLOURS.items():
         curve = Curve.of(rows, EQUATION, "tanh", depth)
         curve.draw(axes, f"tanh network, depth {depth}", color=colour)
     taylor = Curve.of(rows, EQUATION, "Taylor-LM", 3)
-    taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_scaling.TAYLOR_COLOUR)
+    taylor.draw(axes, "tanh, depth 3, Taylor-LM", color=_curves.TAYLOR_COLOUR)
     built = Curve.of(rows, EQUATION, _BUILT, 2)
     axes.plot(built.N, built.median, "D", ms=6, color="#3a8f4d", label="depth 2 by construction")
-    _scaling.finish(axes, rows, EQUATION)
+    _curves.finish(axes, rows, EQUATION)
     _draw_multiplier(diagram)
-    _scaling.legend(figure, [axes])
+    _curves.legend(figure, [axes])
     return figure
 
 
@@ -164,19 +165,19 @@ _GOAL = 1e-11
 
 def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
     samples, error = _SIMPLEX_GRAPH
-    ours = _scaling.median(rows, method="simplex", samples=samples)
+    ours = _curves.median(rows, method="simplex", samples=samples)
     values = [Value(f"simplex, {samples:,} samples", error, "graph", ours)]
     for depth, error in _GRAPHS.items():
         width = WIDTHS[depth][-1]
         if depth == 2:
-            ours = _scaling.best(rows, EQUATION, "tanh", depth, width)
+            ours = _curves.best(rows, EQUATION, "tanh", depth, width)
             name = "tanh, depth 2, best"
         else:
-            ours = _scaling.median(rows, method="tanh", depth=depth, width=width)
+            ours = _curves.median(rows, method="tanh", depth=depth, width=width)
             name = f"tanh, depth {depth}, width {width}"
         values.append(Value(name, error, "graph", ours))
     size = rmse(_target(settings.test_points).y_test)
     for width in SCALES["full"].taylor_widths:
-        ours = _scaling.median(rows, method="Taylor-LM", width=width) / size
+        ours = _curves.median(rows, method="Taylor-LM", width=width) / size
         values.append(Value(f"Taylor-LM, depth 3, width {width}, relative", _GOAL, "goal", ours))
     return values
