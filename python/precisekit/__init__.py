@@ -32,7 +32,7 @@ _LAZY = {
     "load": "io",
     "save": "io",
 }
-_LAZY_MODULES = ("analysis", "modular")
+_LAZY_MODULES = ("analysis", "modular", "paper")
 
 __all__ = [
     "get_num_threads",

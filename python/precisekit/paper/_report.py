@@ -19,7 +19,7 @@ th, td { padding: .2rem .8rem .2rem 0; text-align: left; border-bottom: 1px soli
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.yes { color: #2a7a3b; } td.no { color: #b3261e; }
 code { background: #f3f4f5; padding: .1rem .3rem; }
-p.notes { white-space: pre-line; color: #444; }
+p.notes { color: #444; }
 """
 _NUMBERS = ("published", "ours", "ratio")
 
@@ -65,10 +65,11 @@ def _section(section: Section) -> str:
     picture = base64.b64encode(section.picture.read_bytes()).decode()
     headings = "".join(f"<th>{name}</th>" for name in HEADINGS)
     rows = "\n".join(f"<tr>{_row(value)}</tr>" for value in section.values)
+    notes = "\n".join(f'<p class="notes">{escape(p)}</p>' for p in section.notes.split("\n\n"))
     return f"""
 <h2 id="{section.picture.stem}">{escape(section.title)}</h2>
 <img alt="{escape(section.title)}" src="data:image/png;base64,{picture}">
-<p class="notes">{escape(section.notes)}</p>
+{notes}
 <p><code>{escape(section.command)}</code></p>
 <table>
 <tr>{headings}</tr>
@@ -79,8 +80,8 @@ def _section(section: Section) -> str:
 
 def _row(value: Value) -> str:
     classes = {name: "number" for name in _NUMBERS}
-    classes["met"] = {True: "yes", False: "no", None: ""}[value.met]
+    classes["met"] = {True: "yes", False: "no", None: "unknown"}[value.met]
     return "".join(
-        f'<td class="{classes.get(name, "")}">{escape(cell)}</td>'
+        f'<td class="{classes.get(name, "text")}">{escape(cell)}</td>'
         for name, cell in zip(HEADINGS, cells(value))
     )

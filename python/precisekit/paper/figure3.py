@@ -18,6 +18,8 @@ from ._values import Value
 NOTES = """\
 As Figure 2, with slices of 30,000 samples. A module is a network of its own, whose output goes
 straight into the next (right). Dense and modular networks of one depth have shades of one colour.
+First weights of modules are drawn in the order A, B, C and R, M1, E, M2, DIV, which may or may not
+have been the paper's.
 
 The same-width check has a dense and a modular network of width 100 and depth 6, 25,000 steps, and
 counts the lowest test RMSE of the training (here of every 50th step).
@@ -136,13 +138,18 @@ def draw(rows: list[Row], settings: Settings):
     return figure
 
 
+_SHOWN = {"x1": "x₁", "x2": "x₂", "y1": "y₁", "y2": "y₂", "epsilon": "ε", "p_d": "p"}
+
+
 def _draw_graph(axes, graph: Graph) -> None:
     """Variables on the left, in the order in which the output meets them, and each module to the
     right of what it uses."""
     inputs = {node.name: node.inputs for node in graph.nodes}
 
     def leaves(name: str) -> list[str]:
-        return [leaf for i in inputs[name] for leaf in leaves(i)] if name in inputs else [name]
+        if name not in inputs:
+            return [name]
+        return [leaf for source in sorted(inputs[name]) for leaf in leaves(source)]
 
     order = leaves(graph.nodes[-1].name)
     places = {name: (0.0, -float(k)) for k, name in enumerate(order)}
@@ -160,14 +167,15 @@ def _draw_graph(axes, graph: Graph) -> None:
             )
     for node in graph.nodes:
         box = dict(boxstyle="round,pad=0.5", facecolor="#dfe8f1", edgecolor="#2b5c8a")
-        text = f"{node.name}({', '.join(node.inputs)})"
+        text = f"{node.name}({', '.join(_SHOWN.get(name, name) for name in sorted(node.inputs))})"
         axes.text(*places[node.name], text, ha="center", va="center", fontsize=9, bbox=box)
     for name in order:
-        axes.text(*places[name], f"{name} ", ha="right", va="center", fontsize=10)
+        text = f"{_SHOWN.get(name, name)} "
+        axes.text(*places[name], text, ha="right", va="center", fontsize=11)
     depth = places[graph.nodes[-1].name][0]
     axes.set(xlim=(-0.4, depth + 0.5), ylim=(0.6 - len(order), 0.4))
     axes.set_axis_off()
-    axes.set_title("one network a module", fontsize=9.5)
+    axes.set_title("modules, each a network", fontsize=9.5)
 
 
 # Read off the published graphs: equation, method, depth, width, error.
