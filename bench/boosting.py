@@ -1,9 +1,8 @@
 """Boosting and multi-stage networks: the digits of each stage.
 
-``python -m bench.boosting [paper|wang-lai|estimator]`` prints a table for each of those asked, all
-without an argument, on one thread. With the paper's settings, 100,000 points, BFGS starts on
-the first 5,000 and goes on, with the inverse Hessian that it has learnt, on all of them: minutes.
-``paper --all`` begins with all of them, as the paper does, and takes hours.
+``python -m bench.boosting [wang-lai|estimator]`` prints a table for each of those asked, both
+without an argument, on one thread. Boosted BFGS with the paper's settings is part of its Figure 8:
+``precisekit paper fig8 --scale full``.
 """
 
 from __future__ import annotations
@@ -18,12 +17,6 @@ import numpy as np
 
 import precisekit as pk
 from bench.tasks import equation, function, relative_rmse, teacher
-from precisekit.datasets import sample_box, teacher_student
-
-PAPER_SAMPLES, FIRST_SAMPLES = 100_000, 5_000
-PAPER_ITERATIONS = 25_000
-# relative RMSE on fresh points: asked, and of Figure 8 (there absolute, of another teacher)
-PAPER_STAGES = ((5e-8, 4.1e-8), (5e-13, 3.2e-13))
 
 WANG_LAI_ITERATIONS = {"ssbfgs": (2_000, 4_000, 4_000), "taylor-lm": (150, 60)}
 
@@ -32,50 +25,6 @@ TASKS = {
     "teacher": teacher,
     "x*y": equation("Z.008", 3_000),
 }
-
-
-def bfgs(objective, first, theta):
-    """25,000 iterations at most, the last 100 of them at least on all points."""
-    if first is None:
-        return pk.minimize(objective, theta, "bfgs", maxiter=PAPER_ITERATIONS)
-    begun = pk.minimize(first, theta, "bfgs", maxiter=PAPER_ITERATIONS - 100)
-    left = PAPER_ITERATIONS - begun.nit
-    result = pk.minimize(
-        objective, begun.x, "bfgs", maxiter=min(left, 300), hess_inv0=begun.hess_inv
-    )
-    result.nit += begun.nit
-    return result
-
-
-def paper(grow=True, seed=0):
-    """Figure 8, top: teacher 1-3-3-1 on [-1, 1], 1-20-20-1 twice, PyTorch's initialisation."""
-    X, y, f = teacher_student(n=PAPER_SAMPLES, seed=seed)
-    X_test = sample_box([-1], [1], 10_000, seed=1000 + seed)
-    y_test = f(X_test)
-    net, rng = pk.MLP([1, 20, 20, 1]), np.random.default_rng(100 + seed)
-    boosting = pk.Boosting(X, y)
-    how = f"the first {FIRST_SAMPLES:,}, then all" if grow else "all"
-    print(f"\nBFGS and boosted BFGS, 1-20-20-1, teacher 1-3-3-1, {PAPER_SAMPLES:,} points ({how})")
-    print(
-        f"{'stage':>5} {'test':>9} {'asked':>8} {'test RMSE':>10} {'paper':>8} {'nit':>6} {'s':>7}"
-    )
-    for stage, (asked, published) in enumerate(PAPER_STAGES, 1):
-        began = time.perf_counter()
-        first = None
-        if grow:
-            part = slice(FIRST_SAMPLES)
-            first = pk.LeastSquares(net, X[part], boosting.residual[part] / boosting.scale)
-        result = bfgs(boosting.objective(net), first, net.init(rng, "torch"))
-        boosting.add(net, result.x)
-        merged, theta = boosting.merged()
-        prediction = merged.forward(theta, X_test)
-        rmse = float(np.sqrt(np.mean((prediction - y_test) ** 2)))
-        print(
-            f"{stage:5d} {relative_rmse(prediction, y_test):9.2e} {asked:8.0e} {rmse:10.2e} "
-            f"{published:8.1e} {result.nit:6d} {time.perf_counter() - began:7.1f}  "
-            f"{result.message[:48]}",
-            flush=True,
-        )
 
 
 def wang_lai(samples=4_801):
@@ -134,8 +83,6 @@ def estimator(max_iter=3_000):
 
 def main(asked: list[str]) -> None:
     pk.set_num_threads(1)
-    if not asked or "paper" in asked:
-        paper(grow="--all" not in asked)
     if not asked or "wang-lai" in asked:
         wang_lai()
     if not asked or "estimator" in asked:

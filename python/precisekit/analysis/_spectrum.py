@@ -39,33 +39,36 @@ class HessianSpectrum:
     published_projection: np.ndarray
     residual_projection: np.ndarray
 
-    def plot(self, *, published: bool = False):
+    def plot(self, axes=None, *, published: bool = False):
         """Absolute eigenvalues and the gradient's projections, as in Figure 7 of the paper.
 
         Parameters
         ----------
+        axes : matplotlib Axes, optional
+            Where; by default axes of a new figure.
         published : bool
             Show `published_projection` instead of `gradient_projection`.
 
         Returns
         -------
         figure : matplotlib.figure.Figure
-            Apart from pyplot; ``figure.savefig(path)`` writes it.
+            Of the axes; ``figure.savefig(path)`` writes it.
         """
-        figure, axes = new_figure((7.0, 4.5))
+        if axes is None:
+            _, axes = new_figure((7.0, 4.5))
         index = np.arange(len(self.eigenvalues))
         positive = self.eigenvalues > 0
         size = np.abs(self.eigenvalues)
         projection = self.published_projection if published else self.gradient_projection
         name = "|g · eᵢ|, first layer's weights only" if published else "|g · eᵢ|"
-        dots = dict(s=6, linewidths=0, rasterized=True)
-        axes.scatter(index, projection, color="#c23b33", alpha=0.5, label=name, **dots)
-        axes.scatter(index[positive], size[positive], color="#2b5c8a", label="λᵢ > 0", **dots)
-        axes.scatter(index[~positive], size[~positive], color="#8db4d6", label="λᵢ ≤ 0", **dots)
+        dots = dict(s=6, linewidths=0, rasterized=True, zorder=3)
+        axes.plot(index, projection, color="#d6302b", lw=0.5, label=name)
+        axes.scatter(index[positive], size[positive], color="#1b5e34", label="λᵢ > 0", **dots)
+        axes.scatter(index[~positive], size[~positive], color="#74b58a", label="λᵢ ≤ 0", **dots)
         axes.set_yscale("log")
         axes.set(xlabel="i, from most positive to most negative", ylabel="|λᵢ|, projection")
         axes.legend(frameon=False)
-        return figure
+        return axes.figure
 
 
 def hessian_spectrum(objective: LeastSquares, theta) -> HessianSpectrum:

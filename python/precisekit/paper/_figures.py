@@ -34,6 +34,10 @@ FIGURES = {
     "fig4": "Interpolation by piecewise polynomials in one, two and three dimensions",
     "fig5": "Scaling of tanh networks in three dimensions and more",
     "fig6": "A function that small networks can express, and Adam does not find",
+    "fig7": "The spectrum of the Hessian where Adam ends",
+    "fig8": "Adam, BFGS, low-curvature subspaces and boosting, one input",
+    "fig9": "Adam, BFGS, low-curvature subspaces and boosting, two and six inputs",
+    "fig10": "A guide to precision, measured",
 }
 
 

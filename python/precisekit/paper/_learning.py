@@ -1,0 +1,261 @@
+"""Learning curves of the paper's optimisers, and of ours, on one task: Figures 8 and 9."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..network import MLP
+from ..objective import LeastSquares
+from ..optimize import minimize
+from ._training import not_interrupted, rmse, torch_init
+
+N_TEST = 10_000
+TEACHER = (1, 3, 3, 1)
+TAU = 1e-15  # curvatures below count as low
+_RECORDED = 1.02  # ratio of one recorded step to the last
+
+TRICKS = "BFGS, low curvature, boosting"
+BOOSTING, WIDE = "BFGS, boosting", "BFGS, width 40"
+BEYOND = ("ss-Broyden", "Taylor-LM")  # of networks of width 20
+STAGES = ("BFGS", "low curvature", "boosted", "boosted, low curvature")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Step lengths that a step of low curvature chooses from."""
+
+    low: float = 1e-12
+    n_points: int = 15
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is fitted on the box, on all of it; without a function, a teacher's output.
+
+    `grids` are those of the first and of the second network.
+    """
+
+    name: str
+    label: str
+    lo: tuple
+    hi: tuple
+    function: Callable | None = None
+    grids: tuple[Grid, Grid] = (Grid(), Grid())
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Most iterations: `narrow` and `wide` are those of each run of BFGS and its like, by width,
+    `low_curvature` those of such steps after each, `adam` those for each of Adam's `rates`."""
+
+    samples: int
+    narrow: int
+    wide: int
+    low_curvature: int
+    adam: int
+    rates: tuple
+
+
+@dataclass(frozen=True)
+class Run:
+    task: str
+    method: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}: {self.method}"
+
+
+@dataclass
+class Row:
+    """RMSE after so many steps, those of the stages before among them."""
+
+    run: str
+    stage: str
+    step: int
+    train: float
+    test: float
+    seconds: float
+
+
+def rate(lr: float) -> str:
+    return f"Adam, rate {lr:g}"
+
+
+def methods(settings: Settings) -> list[str]:
+    wide = [WIDE] if settings.wide else []
+    return [TRICKS, *wide, *map(rate, settings.rates), *BEYOND]
+
+
+class _Bench:
+    """Data of a task and where its networks start: seeds are 0, of NumPy and of PyTorch."""
+
+    def __init__(self, task: Task, samples: int):
+        d = len(task.lo)
+        self.task, self._narrow, self._wide = task, [d, 20, 20, 1], [d, 40, 40, 1]
+        points = np.random.RandomState(0)
+        self.X = points.uniform(task.lo, task.hi, (samples, d))
+        self.X_test = points.uniform(task.lo, task.hi, (N_TEST, d))
+        self._weights = np.random.RandomState(0)
+        function = task.function
+        if function is None:  # the student's weights follow those of the teacher
+            teacher, theta = MLP(TEACHER), torch_init(TEACHER, self._weights)
+            function = lambda X: teacher.forward(theta, X)  # noqa: E731
+        self.y, self.y_test = function(self.X), function(self.X_test)
+
+    def next_student(self) -> tuple[MLP, np.ndarray]:
+        """Of width 20, with the next weights of the stream."""
+        return MLP(self._narrow), torch_init(self._narrow, self._weights)
+
+    def wide_student(self) -> tuple[MLP, np.ndarray]:
+        """Of width 40, with the first weights of a stream."""
+        return MLP(self._wide), torch_init(self._wide, np.random.RandomState(0))
+
+
+@dataclass
+class _Part:
+    """A network for what those before it left over, in units of `scale`."""
+
+    bench: _Bench
+    net: MLP
+    left_over: np.ndarray
+    known_test: np.ndarray | float = 0.0  # prediction of the networks before
+    scale: float = 1.0
+
+    @property
+    def objective(self) -> LeastSquares:
+        return LeastSquares(self.net, self.bench.X, self.left_over / self.scale)
+
+    def test(self, theta) -> float:
+        prediction = self.known_test + self.scale * self.net.forward(theta, self.bench.X_test)
+        return rmse(prediction - self.bench.y_test)
+
+    def next_part(self, theta, net: MLP) -> _Part:
+        """For what this one leaves over; its unit is the mean absolute value of that."""
+        left_over = self.left_over - self.scale * self.net.forward(theta, self.bench.X)
+        known = self.known_test + self.scale * self.net.forward(theta, self.bench.X_test)
+        return _Part(self.bench, net, left_over, known, float(np.mean(np.abs(left_over))))
+
+
+class _Curve:
+    """Rows of a run of several stages, each of which goes on counting."""
+
+    def __init__(self, name: str):
+        self.name, self.rows = name, []
+
+    def follow(self, stage: str, part: _Part, theta, method: str, **options) -> np.ndarray:
+        """Minimise from theta; the parameters that this ends with."""
+        steps, seconds = (self.rows[-1].step, self.rows[-1].seconds) if self.rows else (0, 0.0)
+        next_step = 0.0
+
+        def record(nit, elapsed, fun, x):
+            train = part.scale * float(np.sqrt(fun))
+            row = Row(self.name, stage, steps + nit, train, part.test(x), seconds + elapsed)
+            self.rows.append(row)
+
+        def watch(intermediate_result):
+            nonlocal next_step
+            state = intermediate_result
+            if state.nit >= next_step:
+                next_step = max(state.nit + 1, _RECORDED * state.nit)
+                record(state.nit, state.seconds, state.fun, state.x)
+
+        result = minimize(part.objective, theta, method, callback=watch, **options)
+        not_interrupted(result)
+        record(result.nit, result.history.seconds[-1], result.fun, result.x)
+        return result.x
+
+
+def carry_out(task: Task, run: Run, settings: Settings) -> list[Row]:
+    """One curve of a figure."""
+    bench, curve = _Bench(task, settings.samples), _Curve(run.name)
+    if run.method in (TRICKS, BOOSTING):
+        _tricks(bench, curve, settings, run.method == TRICKS)
+        return curve.rows
+    net, theta = bench.next_student() if run.method in BEYOND else bench.wide_student()
+    method, options = {
+        WIDE: ("bfgs", {"maxiter": settings.wide}),
+        "ss-Broyden": ("ssbroyden", {"maxiter": settings.narrow}),
+        "Taylor-LM": ("taylor-lm", {"maxiter": settings.narrow}),
+        **{rate(lr): ("adam", {"lr": lr, "maxiter": settings.adam}) for lr in settings.rates},
+    }[run.method]
+    curve.follow(run.method, _Part(bench, net, bench.y), theta, method, **options)
+    return curve.rows
+
+
+def _tricks(bench: _Bench, curve: _Curve, settings: Settings, low_curvature: bool) -> None:
+    """BFGS, steps of low curvature, and both again for what is left over."""
+    net, theta = bench.next_student()
+    part = _Part(bench, net, bench.y)
+    for second, grid in enumerate(bench.task.grids):
+        if second:
+            net, start = bench.next_student()
+            part, theta = part.next_part(theta, net), start
+        theta = curve.follow(STAGES[2 * second], part, theta, "bfgs", maxiter=settings.narrow)
+        if low_curvature:
+            options = {"tau": TAU, "maxiter": settings.low_curvature, **asdict(grid)}
+            stage = STAGES[2 * second + 1]
+            theta = curve.follow(stage, part, theta, "low-curvature", **options)
+
+
+def last(rows: list[Row], run: Run, stage: str | None = None) -> float:
+    """Test RMSE at the end of a run, or of one of its stages; NaN where it was not run."""
+    found = [row for row in rows if row.run == run.name and stage in (None, row.stage)]
+    return found[-1].test if found else np.nan
+
+
+def lowest_of_adam(rows: list[Row], task: Task, settings: Settings) -> float:
+    """The lowest test RMSE of all rates and steps."""
+    names = {Run(task.name, rate(lr)).name for lr in settings.rates}
+    return min((row.test for row in rows if row.run in names), default=np.nan)
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+_STAGE_COLOURS = ("#1b7837", "#d98c21", "#5aae61", "#a6611a")
+_STAGE_NAMES = (
+    "BFGS, width 20",
+    "low-curvature subspace",
+    "boosting: BFGS, second network",
+    "low-curvature subspace, second",
+)
+_BEYOND_STYLES = {
+    "ss-Broyden": dict(color="#7b3294", ls="--"),
+    "Taylor-LM": dict(color="#000000", ls="--"),
+}
+
+
+def draw_panel(axes, task: Task, rows: list[Row], settings: Settings) -> None:
+    """Test RMSE over steps."""
+    import matplotlib
+
+    blues = matplotlib.colormaps["Blues"]
+    shades = np.linspace(0.35, 0.95, len(settings.rates))
+    for lr, shade in zip(sorted(settings.rates), shades):
+        curve = _of(rows, Run(task.name, rate(lr)))
+        _plot(axes, curve, color=blues(shade), lw=0.9, label=f"Adam {lr:g}")
+    if settings.wide:
+        _plot(axes, _of(rows, Run(task.name, WIDE)), color="#c23b33", lw=1.6, label=WIDE)
+    curve = _of(rows, Run(task.name, TRICKS))
+    for stage, name, colour in zip(STAGES, _STAGE_NAMES, _STAGE_COLOURS):
+        part = [row for row in curve if row.stage == stage]
+        _plot(axes, part, color=colour, lw=2.0, label=name)
+    for method, style in _BEYOND_STYLES.items():
+        curve = _of(rows, Run(task.name, method))
+        _plot(axes, curve, lw=1.4, label=f"{method}, width 20", **style)
+        axes.plot(curve[-1].step, curve[-1].test, "o", ms=4, color=style["color"])
+    axes.set(yscale="log", xlabel="step", ylabel="test RMSE", title=task.label)
+    axes.set_xlim(left=0)
+    axes.grid(axis="y", color="#eceeef", lw=0.6)
+    axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _of(rows: list[Row], run: Run) -> list[Row]:
+    return [row for row in rows if row.run == run.name]
+
+
+def _plot(axes, curve: list[Row], **style) -> None:
+    axes.plot([row.step for row in curve], [row.test for row in curve], **style)
