@@ -4,6 +4,7 @@ The choice among networks is tested with ``kinds="network"``.
 """
 
 import inspect
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def test_noise_is_told_and_not_fitted(layout):
     model = pk.fit(X, y, target=1e-12, time_limit=30)
     choice = model.report_.choice
     assert 0.8e-2 < choice.noise < 1.3e-2
-    assert choice.reason.endswith("down to the noise in y")
+    assert choice.reason.startswith("fewest parameters among the best")
     assert "through the grid" not in choice.candidates[choice.chosen].model
     assert 0.9e-2 < model.report_.relative_rmse < 1.2e-2
     inside = pk.sample_box([-0.9, -0.9], [0.9, 0.9], 1000, seed=1)
@@ -124,6 +125,25 @@ def test_networks_draw_the_same_random_numbers_after_other_kinds(plane, monkeypa
     (seed, X, held), (same_seed, same_X, same_held) = drawn
     assert seed == same_seed
     assert np.array_equal(X, same_X) and np.array_equal(held, same_held)
+
+
+def test_lines_on_which_y_vanishes():
+    """What is left out of a grid is zero there, and tells nothing: an error is one of all of y."""
+    X = grid(5, 5)
+    y = X[:, 0] * X[:, 1] * (1 + X[:, 0] ** 2)
+    model = pk.fit(X, y, target=1e-9, time_limit=2)
+    assert np.isfinite([c.held_out_rmse for c in model.report_.choice.candidates]).all()
+    assert len(kinds_tried(model)) > 1
+
+
+@pytest.mark.parametrize("n", [10, 11, 13])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_few_samples(n, d):
+    X = pk.sample_box([-1] * d, [1] * d, n, seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # fewer samples than parameters
+        model = pk.fit(X, X.sum(axis=1) + 0.1 * X[:, 0] ** 2, time_limit=0.5)
+    assert np.isfinite(model.report_.held_out_rmse)
 
 
 def test_data_for_one_kind_only():

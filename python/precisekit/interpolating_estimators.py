@@ -280,7 +280,9 @@ class SplineRegressor(_InterpolatingRegressor):
         points = np.stack([axis[i] for axis, i in zip(axes, nodes.T, strict=True)], axis=-1)
         truth = values[tuple(nodes.T)]
         rest = [axis[lines] for axis, lines in zip(axes, kept, strict=True)]
-        return _relative_rmse(self._through(rest, values[np.ix_(*kept)])(points) - truth, truth)
+        coarse = self._through(rest, values[np.ix_(*kept)])
+        everything = values.reshape(-1, *values.shape[len(axes) :])
+        return _relative_rmse(coarse(points) - truth, everything)
 
     def _least_squares(self, X, y):
         n, d = X.shape
@@ -340,7 +342,7 @@ class SplineRegressor(_InterpolatingRegressor):
         n_knots, began = 2.0, time.perf_counter()
         while n_knots <= most and in_vain < _PATIENCE:
             f = self._nearest(X[kept], y[kept], int(n_knots))
-            error = _relative_rmse(f(X[held]) - y[held], y[held])
+            error = _relative_rmse(f(X[held]) - y[held], y)
             in_vain = 0 if error < best[0] else in_vain + 1
             best = min(best, (error, int(n_knots)))
             # in d dimensions n_knots**d coefficients in a band of n_knots**(d - 1)
@@ -405,8 +407,9 @@ def _residuals(residual: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 def _relative_rmse(residual: np.ndarray, y: np.ndarray) -> float:
-    """Over all outputs alike; of targets that are zero, 0 if the residuals are, else infinity."""
-    residual, y = residual.reshape(len(y), -1), y.reshape(len(y), -1)
+    """Over all outputs alike, of some or all targets y; where these are zero, 0 if the residuals
+    are, else infinity."""
+    residual, y = residual.reshape(len(residual), -1), y.reshape(len(y), -1)
     size, error = root_mean_square(y), root_mean_square(residual)
     if not size.all():
         return float(np.inf if error[size == 0].any() else 0.0)

@@ -44,6 +44,8 @@ _NEAREST_DEGREES = (7, 3)  # of least-squares splines
 _NEAREST_SHARE = 0.05  # of the time limit, for the number of knots of each
 _MOST_SIMPLEX_QUERIES = 300  # without a mesh they are dear in many dimensions
 
+_LEAST_TO_JUDGE_BY = 0.1  # of the root mean square of y, on the lines that judge
+
 _ROUNDED = 4e-16  # relative RMSE below which no model of float64 is better than another
 # Two models leave the same over where it is noise: the slope of the residuals of the one on those
 # of the other is 1 within this, and neighbours share less than this of their residuals' variance.
@@ -244,7 +246,9 @@ class _Search:
     # -- candidates, in order of promise -----------------------------------------------------------
 
     def _splines_through_the_grid(self) -> None:
-        for degree in _GRID_DEGREES:  # all of them take less than one iteration of a network
+        for degree in _GRID_DEGREES:  # all of them, as they hardly take time
+            if self._time_is_up():
+                return
             model = SplineRegressor(degree=degree, extrapolate=True).fit(self.X, self.y)
             self._consider(model, "spline", f"spline of degree {degree} through the grid")
         self._end_at_the_target()
@@ -263,6 +267,8 @@ class _Search:
             try:
                 model.fit(self.X, self.y)
             except ValueError:  # an input that is constant
+                return
+            if model.report_.held_out_rmse is None:  # too few samples to hold any out
                 return
             spline = model.interpolator_
             knots = " x ".join(
@@ -356,11 +362,16 @@ class _Search:
     # -- judgement ---------------------------------------------------------------------------------
 
     def _split(self, judges: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Rows that are held out of networks and simplices, and the rest."""
+        """Rows that are held out of networks and simplices, and the rest.
+
+        Lines of a grid where y hardly differs from zero, as symmetry may have it, judge nothing.
+        """
         n = len(self.numbers)
         rows = self.rng.permutation(n)
         n_held = min(int(np.ceil(_HELD_OUT_SHARE * n)), _MOST_HELD_OUT)
-        if judges is not None:
+        if judges is not None and np.all(
+            root_mean_square(self.targets[judges]) > _LEAST_TO_JUDGE_BY * self.size
+        ):
             rows = np.concatenate([rows[judges[rows]], rows[~judges[rows]]])
             n_held = min(n_held, np.count_nonzero(judges))
         return rows[:n_held], np.sort(rows[n_held:])
@@ -377,7 +388,7 @@ class _Search:
         self.choice.candidates.append(candidate)
         self.models.append(model)
         self.residuals.append(residual)
-        if self.best is model or report.held_out_rmse < self.best.report_.held_out_rmse:
+        if len(self.models) == 1 or report.held_out_rmse < self.best.report_.held_out_rmse:
             self.choice.chosen = len(self.models) - 1
 
     def _end_at_the_target(self) -> None:
@@ -421,7 +432,10 @@ class _Search:
             model = SimplexRegressor(rescale=True, extrapolate=True).fit(self.X, self.y)
         report = model.report_
         report.held_out_rmse = error
-        self.choice.reason = f"smallest error on held-out samples; {self.end}"
+        what = "smallest error on held-out samples"
+        if self.choice.noise is not None:
+            what = "fewest parameters among the best on held-out samples"
+        self.choice.reason = f"{what}; {self.end}"
         report.choice = self.choice
         if self.interrupted:  # the search as a whole was, whichever is best
             report.interrupted, report.stop_reason = True, self.end

@@ -14,7 +14,7 @@ from ._training import not_interrupted, rmse, torch_init
 
 N_TEST = 10_000
 TEACHER = (1, 3, 3, 1)
-TAU = 1e-15  # curvatures below count as low
+TAU, LOW_CURVATURE = 1e-15, 500  # curvatures below count as low; steps after each BFGS
 _RECORDED = 1.02  # ratio of one recorded step to the last
 
 TRICKS = "BFGS, low curvature, boosting"
@@ -35,21 +35,24 @@ class Grid:
 class Task:
     """What is fitted on the box, on all of it; without a function, a teacher's output.
 
-    `grids` are those of the first and of the second network.
+    `iterations` are the paper's, of BFGS on the first, the second and the wide network, which
+    SciPy's precision loss ended, and `grids` those for the steps of low curvature on the first two.
     """
 
     name: str
     label: str
     lo: tuple
     hi: tuple
+    iterations: tuple[int, int, int]
     function: Callable | None = None
     grids: tuple[Grid, Grid] = (Grid(), Grid())
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Most iterations: `narrow` and `wide` are those of each run of BFGS and its like, by width,
-    `low_curvature` those of such steps after each, `adam` those for each of Adam's `rates`."""
+    """Most iterations: `narrow` and `wide` are those of each run of BFGS and its like, by width, or
+    the paper's where these are fewer; `low_curvature` those of such steps after each, `adam` those
+    for each of Adam's `rates`."""
 
     samples: int
     narrow: int
@@ -177,7 +180,7 @@ def carry_out(task: Task, run: Run, settings: Settings) -> list[Row]:
         return curve.rows
     net, theta = bench.next_student() if run.method in BEYOND else bench.wide_student()
     method, options = {
-        WIDE: ("bfgs", {"maxiter": settings.wide}),
+        WIDE: ("bfgs", {"maxiter": min(settings.wide, task.iterations[2])}),
         "ss-Broyden": ("ssbroyden", {"maxiter": settings.narrow}),
         "Taylor-LM": ("taylor-lm", {"maxiter": settings.narrow}),
         **{rate(lr): ("adam", {"lr": lr, "maxiter": settings.adam}) for lr in settings.rates},
@@ -190,27 +193,38 @@ def _tricks(bench: _Bench, curve: _Curve, settings: Settings, low_curvature: boo
     """BFGS, steps of low curvature, and both again for what is left over."""
     net, theta = bench.next_student()
     part = _Part(bench, net, bench.y)
-    for second, grid in enumerate(bench.task.grids):
+    task = bench.task
+    for second, (grid, iterations) in enumerate(zip(task.grids, task.iterations)):
         if second:
             net, start = bench.next_student()
             part, theta = part.next_part(theta, net), start
-        theta = curve.follow(STAGES[2 * second], part, theta, "bfgs", maxiter=settings.narrow)
+        maxiter = min(settings.narrow, iterations)
+        theta = curve.follow(STAGES[2 * second], part, theta, "bfgs", maxiter=maxiter)
         if low_curvature:
             options = {"tau": TAU, "maxiter": settings.low_curvature, **asdict(grid)}
             stage = STAGES[2 * second + 1]
             theta = curve.follow(stage, part, theta, "low-curvature", **options)
 
 
-def last(rows: list[Row], run: Run, stage: str | None = None) -> float:
-    """Test RMSE at the end of a run, or of one of its stages; NaN where it was not run."""
-    found = [row for row in rows if row.run == run.name and stage in (None, row.stage)]
-    return found[-1].test if found else np.nan
+def reached(rows: list[Row], run: Run, stage: str, settings: Settings, task: Task) -> float:
+    """Test RMSE at the end of a stage; NaN where fewer steps than the paper's cut it short."""
+    found = [row for row in rows if row.run == run.name and row.stage == stage]
+    first, second, wide = task.iterations
+    limit, wanted = {
+        STAGES[0]: (settings.narrow, first),
+        STAGES[2]: (settings.narrow, second),
+        WIDE: (settings.wide, wide),
+    }.get(stage, (settings.low_curvature, LOW_CURVATURE))
+    cut = found[-1].step - found[0].step >= limit < wanted
+    return np.nan if cut else found[-1].test
 
 
-def lowest_of_adam(rows: list[Row], task: Task, settings: Settings) -> float:
-    """The lowest test RMSE of all rates and steps."""
+def lowest_of_adam(rows: list[Row], task: Task, settings: Settings, wanted: int) -> float:
+    """The lowest test RMSE of all rates and steps; NaN of fewer steps than the paper's."""
     names = {Run(task.name, rate(lr)).name for lr in settings.rates}
-    return min((row.test for row in rows if row.run in names), default=np.nan)
+    if settings.adam < wanted:
+        return np.nan
+    return min(row.test for row in rows if row.run in names)
 
 
 # -- pictures --------------------------------------------------------------------------------------
