@@ -145,7 +145,7 @@ def test_spline_through_a_grid_in_any_order(on_grid):
     error = np.abs(model.predict(X_test) - function(X_test)).max()
     assert error <= 1e-7
     assert np.sqrt(np.mean((model.predict(X_test) - function(X_test)) ** 2)) <= (
-        model.report_.held_out_rmse
+        3 * model.report_.held_out_rmse
     )
     assert model.report_.held_out_rmse <= 1e-5
     assert np.abs(model.predict_gradient(X_test) - slopes(X_test)).max() <= 1e-5
@@ -164,20 +164,30 @@ def test_spline_on_few_lines_takes_a_lower_degree():
 
 
 def test_lines_that_are_left_out():
-    """Inside, evenly and symmetrically spaced, one in eight; none of fewer than five."""
-    for n in range(2, 100):
-        (kept,), left_out = without_some_lines([n])
-        out = np.setdiff1d(np.arange(n), kept)
-        assert np.array_equal(np.flatnonzero(left_out), out)
-        assert (len(out) == 0) == (n < 5)
-        if n >= 16:
-            assert (out[0], out[-1]) == (3, n - 4)
-            assert set(np.diff(out)) <= {6, 7, 8, 9, 10, 11, 12}
-        elif n >= 5:
-            assert 2 <= out[0] and out[-1] <= n - 3
+    """Each that has three others on both sides once, with its mirror image, one in eight."""
+    for n in range(2, 60):
+        out = []
+        for shift in range(8):
+            (kept,), left_out = without_some_lines([n], shift)
+            out.append(np.setdiff1d(np.arange(n), kept))
+            assert np.array_equal(np.flatnonzero(left_out), out[-1])
+            assert np.array_equal(out[-1], n - 1 - out[-1][::-1])
+            assert len(out[-1]) <= n / 8 + 2
+        first = min(3, (n - 1) // 2)
+        wanted = set(range(first, n - first)) if n > 4 else set()
+        if n % 2 == 0 and n > 16:
+            wanted -= {n // 2 - 1, n // 2}
+        assert sorted(np.concatenate(out)) == sorted(wanted)
     kept, left_out = without_some_lines([9, 2])
     assert list(kept[1]) == [0, 1]
-    assert np.array_equal(np.argwhere(left_out), [[3, 0], [3, 1]])
+    assert np.array_equal(np.argwhere(left_out), [[3, 0], [3, 1], [5, 0], [5, 1]])
+
+
+def test_even_functions_do_not_give_themselves_away():
+    x, between = np.linspace(-1, 1, 8), np.linspace(-1, 1, 1000)
+    model = SplineRegressor().fit(x[:, None], 1 / (1 + 4 * x**2))
+    error = model.predict(between[:, None]) - 1 / (1 + 4 * between**2)
+    assert model.report_.held_out_rmse > np.sqrt(np.mean(error**2))
 
 
 @pytest.mark.parametrize("degree", [1, 3, 5, 7, 9])
@@ -439,7 +449,7 @@ def test_command_with_a_spline_on_a_grid(run, on_grid):
         *("--plot", "m.png"),
     )
     assert code == 0
-    assert "through 21 x 31 points" in out  # without every eighth line
+    assert "through 22 x 32 points" in out  # without every eighth line
     assert "saved: spline of degree 7 x 7 through 24 x 36 points" in out
     model = pk.load("m.pkit")
     assert model.report_.n_samples == 24 * 36

@@ -26,7 +26,8 @@ _HELD_OUT_SHARE = 0.1
 _MOST_HELD_OUT = 2000
 # Every so many lines of a grid one is left out, to judge by: from the fourth on, as the gap makes
 # up there for the larger error near the ends, where it would exaggerate that; where there are five.
-_LEFT_OUT_LINES, _FIRST_LEFT_OUT, _FEWEST_LINES = 8, 3, 5
+_LEFT_OUT_LINES, _FIRST_LEFT_OUT, _FEWEST_LINES, _FEW_LINES = 8, 3, 5, 16
+_ENOUGH_POINTS = 40_000  # of all grids that are made of one by leaving lines out
 _SAMPLES_PER_COEFFICIENT = 2.0
 _MORE_KNOTS = 1.4  # from one number of knots to the next
 _PATIENCE = 4  # numbers of knots in a row without gain that end the search
@@ -43,9 +44,10 @@ class InterpolationReport:
     max_error : float
         Largest absolute training residual, in the units of y.
     held_out_rmse : float or None
-        Relative RMSE at samples that were left out. Of a spline on a grid: of one through all but
-        every eighth line, at the points on those, where the gaps make the error of smooth data a
-        few times that of the whole. None where the grid has too few lines, and for a simplex mesh.
+        Relative RMSE at samples that were left out. Of a spline on a grid: of those through all
+        but every eighth line, at the points on these, where the gaps make the error of smooth data
+        a few times that of the whole. None where the grid has too few lines, and for a simplex
+        mesh.
     rounding_floor : float
         The part of `relative_rmse` that rounding the predictions causes.
     stop_reason, model : str
@@ -270,19 +272,25 @@ class SplineRegressor(_InterpolatingRegressor):
         )
 
     def _at_lines_left_out(self, axes, values) -> float | None:
-        """Relative RMSE of the spline through the other lines."""
-        kept, left_out = without_some_lines(list(map(len, axes)))
-        nodes = np.argwhere(left_out)
-        if not len(nodes):
+        """Relative RMSE of the spline through the other lines; of large grids for some only of the
+        sets of lines that there are."""
+        shape = tuple(map(len, axes))
+        residuals = []
+        for shift in range(min(_LEFT_OUT_LINES, max(1, _ENOUGH_POINTS // int(np.prod(shape))))):
+            kept, left_out = without_some_lines(shape, shift)
+            nodes = np.argwhere(left_out)
+            if not len(nodes):
+                continue
+            if len(nodes) > _MOST_HELD_OUT:
+                nodes = np.random.default_rng(0).choice(nodes, _MOST_HELD_OUT, replace=False)
+            points = np.stack([axis[i] for axis, i in zip(axes, nodes.T, strict=True)], axis=-1)
+            rest = [axis[lines] for axis, lines in zip(axes, kept, strict=True)]
+            f = self._through(rest, values[np.ix_(*kept)])
+            residuals.append(f(points) - values[tuple(nodes.T)])
+        if not residuals:
             return None
-        if len(nodes) > _MOST_HELD_OUT:
-            nodes = np.random.default_rng(0).choice(nodes, _MOST_HELD_OUT, replace=False)
-        points = np.stack([axis[i] for axis, i in zip(axes, nodes.T, strict=True)], axis=-1)
-        truth = values[tuple(nodes.T)]
-        rest = [axis[lines] for axis, lines in zip(axes, kept, strict=True)]
-        coarse = self._through(rest, values[np.ix_(*kept)])
         everything = values.reshape(-1, *values.shape[len(axes) :])
-        return _relative_rmse(coarse(points) - truth, everything)
+        return _relative_rmse(np.concatenate(residuals), everything)
 
     def _least_squares(self, X, y):
         n, d = X.shape
@@ -377,17 +385,20 @@ def rectilinear_grid(X: np.ndarray) -> tuple[list[np.ndarray], np.ndarray] | Non
     return None if (order < 0).any() else (axes, order)
 
 
-def without_some_lines(shape) -> tuple[list[np.ndarray], np.ndarray]:
-    """The lines of a grid without about every eighth along each axis, and which points lie on
-    those. Nothing is left out along axes of fewer than five lines."""
+def without_some_lines(shape, shift: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
+    """The lines of a grid without every eighth along each axis, and which points lie on those.
+
+    Other shifts, up to 7, leave out other lines. A line and its mirror image go together, as the
+    one would give the other away of even and odd functions; two in the middle leave a gap that is
+    too large, and go where there are few others only. None of fewer than five are left out.
+    """
     kept, left_out = [], np.ones(shape, dtype=bool)
     for n in shape:
-        out = np.array([], dtype=int)
-        if n >= _FEWEST_LINES:
-            first = min(_FIRST_LEFT_OUT, n // 2)
-            last = n - 1 - first
-            out = np.rint(np.linspace(first, last, 1 + round((last - first) / _LEFT_OUT_LINES)))
-        kept.append(np.setdiff1d(np.arange(n), out.astype(int)))
+        middle = (n - 1) // 2
+        first = min(_FIRST_LEFT_OUT, middle)
+        end = middle + (n % 2 or n <= _FEW_LINES) if n >= _FEWEST_LINES else 0
+        half = np.arange(first + shift, end, _LEFT_OUT_LINES)
+        kept.append(np.setdiff1d(np.arange(n), np.concatenate([half, n - 1 - half])))
     left_out[np.ix_(*kept)] = False
     return kept, left_out
 

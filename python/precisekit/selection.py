@@ -179,11 +179,11 @@ def fit(
     Of scattered samples a tenth, at most 2,000, is held out, at random. Splines and simplices that
     win get them back.
 
-    A grid that lacks random points is none any more. There every eighth line along each axis is
-    left out: a spline through the others, and networks fitted to nine tenths of all samples, are
-    judged at points on those lines. The gaps make a spline err a few times more there than the
-    spline through all lines will, which is the one that is returned: a network that is preferred
-    is the better one, unless both are that close.
+    A grid that lacks random points is none any more. There lines are left out, one in eight, and
+    the points on them judge: splines through the other lines, for all choices of the lines if the
+    grid is not large, and networks fitted to nine tenths of all points, for one choice. The gaps
+    make a spline err a few times more there than the spline through all lines will, which is the
+    one that is returned: a network that is preferred is the better one, unless both are that close.
 
     Interpolants repeat the noise of y and lose by the held-out error to what smoothes it. Noise is
     told from the error of a model by the residuals: two models, one of them a network, have the
@@ -209,8 +209,8 @@ class _Search:
         self.targets = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
         check_varies(self.targets)
         self.size = root_mean_square(self.targets)
-        self.shape, judges = _grid(self.numbers)
-        self.held, self.kept = self._split(judges)
+        self.shape, self.judges = _grid(self.numbers)  # rows on lines of a grid that are left out
+        self.held, self.kept = self._split()
         self.choice = Choice(_layout(self.numbers, self.shape))
         self.models: list = []  # as the candidates
         self.residuals: list[np.ndarray] = []  # on what is held out, of models that may smooth
@@ -254,6 +254,7 @@ class _Search:
         self._end_at_the_target()
 
     def _nearest_splines(self) -> None:
+        d = self.numbers.shape[1]
         for degree in _NEAREST_DEGREES:
             if self.end or self._time_is_up():
                 return
@@ -270,12 +271,17 @@ class _Search:
                 return
             if model.report_.held_out_rmse is None:  # too few samples to hold any out
                 return
-            spline = model.interpolator_
-            knots = " x ".join(
-                str(len(t) - 2 * k) for t, k in zip(spline.knots, spline.degree, strict=True)
-            )
-            words = f"nearest spline of degree {spline.degree[0]}, {knots} knots"
-            self._consider(model, "spline", words, self._residual(model))
+            (knots, *_), (k, *_) = model.interpolator_.knots, model.interpolator_.degree
+            n_knots = len(knots) - 2 * k
+            residual = self._residual(model)
+            if self.judges is not None:  # a fit that has not seen their lines, as of the others
+                rest = np.flatnonzero(~self.judges)
+                judged = SplineRegressor(degree=degree, n_knots=n_knots, extrapolate=True)
+                judged.fit(_safe_indexing(self.X, rest), _safe_indexing(self.y, rest))
+                residual = self._residual(judged)
+                model.report_.held_out_rmse = _norm(residual)
+            words = f"nearest spline of degree {k}, {' x '.join([str(n_knots)] * d)} knots"
+            self._consider(model, "spline", words, residual)
             self._end_at_the_target()
 
     def _simplices(self) -> None:
@@ -361,7 +367,7 @@ class _Search:
 
     # -- judgement ---------------------------------------------------------------------------------
 
-    def _split(self, judges: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _split(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that are held out of networks and simplices, and the rest.
 
         Lines of a grid where y hardly differs from zero, as symmetry may have it, judge nothing.
@@ -369,11 +375,11 @@ class _Search:
         n = len(self.numbers)
         rows = self.rng.permutation(n)
         n_held = min(int(np.ceil(_HELD_OUT_SHARE * n)), _MOST_HELD_OUT)
-        if judges is not None and np.all(
-            root_mean_square(self.targets[judges]) > _LEAST_TO_JUDGE_BY * self.size
-        ):
-            rows = np.concatenate([rows[judges[rows]], rows[~judges[rows]]])
-            n_held = min(n_held, np.count_nonzero(judges))
+        if self.judges is not None:
+            judges = rows[self.judges[rows]]
+            if np.all(root_mean_square(self.targets[judges]) > _LEAST_TO_JUDGE_BY * self.size):
+                rows = np.concatenate([judges, rows[~self.judges[rows]]])
+                n_held = min(n_held, len(judges))
         return rows[:n_held], np.sort(rows[n_held:])
 
     def _residual(self, model, rows: np.ndarray | None = None) -> np.ndarray:
