@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -113,6 +114,14 @@ class _Bench:
         """Of width 20, with the next weights of the stream."""
         return MLP(self._narrow), torch_init(self._narrow, self._weights)
 
+    def as_we_pose_it(self) -> tuple[_Part, np.ndarray]:
+        """Inputs on [-1, 1], targets of root mean square 1, and weights from our own law."""
+        lo, hi = np.array(self.task.lo), np.array(self.task.hi)
+        posed = copy(self)
+        posed.X, posed.X_test = ((2 * X - lo - hi) / (hi - lo) for X in (self.X, self.X_test))
+        net = MLP(self._narrow)
+        return _Part(posed, net, self.y, scale=rmse(self.y)), net.init(0)
+
     def wide_student(self) -> tuple[MLP, np.ndarray]:
         """Of width 40, with the first weights of a stream."""
         return MLP(self._wide), torch_init(self._wide, np.random.RandomState(0))
@@ -178,14 +187,18 @@ def carry_out(task: Task, run: Run, settings: Settings) -> list[Row]:
     if run.method in (TRICKS, BOOSTING):
         _tricks(bench, curve, settings, run.method == TRICKS)
         return curve.rows
-    net, theta = bench.next_student() if run.method in BEYOND else bench.wide_student()
+    if run.method in BEYOND:
+        part, theta = bench.as_we_pose_it()
+    else:
+        net, theta = bench.wide_student()
+        part = _Part(bench, net, bench.y)
     method, options = {
         WIDE: ("bfgs", {"maxiter": min(settings.wide, task.iterations[2])}),
         "ss-Broyden": ("ssbroyden", {"maxiter": settings.narrow}),
         "Taylor-LM": ("taylor-lm", {"maxiter": settings.narrow}),
         **{rate(lr): ("adam", {"lr": lr, "maxiter": settings.adam}) for lr in settings.rates},
     }[run.method]
-    curve.follow(run.method, _Part(bench, net, bench.y), theta, method, **options)
+    curve.follow(run.method, part, theta, method, **options)
     return curve.rows
 
 
