@@ -138,9 +138,9 @@ _BOXES = (
 def draw(rows: list[Row], settings: Settings):
     from matplotlib.gridspec import GridSpec
 
-    figure, unused = new_figure((13.0, 7.6))
+    figure, unused = new_figure((15.0, 7.6))
     unused.remove()
-    parts = GridSpec(2, 2, figure=figure, height_ratios=(1, 2.6))
+    parts = GridSpec(2, 2, figure=figure, height_ratios=(1, 3.2))
     _draw_rule(figure.add_subplot(parts[0, :]))
     for column, layout in enumerate(_LAYOUTS):
         _draw_map(figure.add_subplot(parts[1, column]), layout, rows, settings)
@@ -151,10 +151,10 @@ def _draw_rule(axes) -> None:
     axes.set(xlim=(0, len(_BOXES)), ylim=(0, 1))
     axes.axis("off")
     for i, (question, what, kind) in enumerate(_BOXES):
-        axes.text(i + 0.42, 0.86, question, ha="center", fontsize=11, style="italic")
+        axes.text(i + 0.42, 0.9, question, ha="center", fontsize=11, style="italic")
         axes.text(
             i + 0.42,
-            0.45,
+            0.52,
             what,
             ha="center",
             va="center",
@@ -164,13 +164,13 @@ def _draw_rule(axes) -> None:
         if i:
             axes.annotate(
                 "",
-                (i + 0.02, 0.45),
-                (i - 0.18, 0.45),
+                (i + 0.06, 0.52),
+                (i - 0.2, 0.52),
                 arrowprops=dict(arrowstyle="->", color="#55595e"),
             )
     axes.text(
         len(_BOXES) / 2,
-        0.0,
+        0.08,
         "each until the target is reached; then: the smallest error on held-out samples, and where "
         "that is noise, the smallest model",
         ha="center",
@@ -197,7 +197,7 @@ def _draw_map(axes, layout: str, rows: list[Row], settings: Settings) -> None:
                     f"{row.kind} {-np.log10(row.test):.1f}{mark}",
                     ha="center",
                     va="center",
-                    fontsize=8.5,
+                    fontsize=8,
                     weight="bold" if row is best else "normal",
                 )
     axes.set(xlim=(0.5, settings.dimensions + 0.5), ylim=(len(_DATA) - 0.5, -0.5))
