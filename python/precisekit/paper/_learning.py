@@ -273,7 +273,16 @@ def draw_panel(axes, task: Task, rows: list[Row], settings: Settings) -> None:
     for method, style in _BEYOND_STYLES.items():
         curve = _of(rows, Run(task.name, method))
         _plot(axes, curve, lw=1.4, label=f"{method}, width 20", **style)
-        axes.plot(curve[-1].step, curve[-1].test, "o", ms=4, color=style["color"])
+        end = curve[-1].step, curve[-1].test
+        axes.plot(*end, "o", ms=4, color=style["color"])
+        axes.annotate(
+            f"{curve[-1].step:,} steps",
+            end,
+            xytext=(6, -2),
+            textcoords="offset points",
+            fontsize=8,
+            color=style["color"],
+        )
     axes.set(yscale="log", xlabel="step", ylabel="test RMSE", title=task.label)
     axes.set_xlim(left=0)
     axes.grid(axis="y", color="#eceeef", lw=0.6)
