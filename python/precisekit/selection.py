@@ -323,11 +323,13 @@ class _Search:
                 verbose=self.verbose,
             )
             stopped = self._watched(model, X, y, held_out, choose_hidden, best)
-            report = model.report_
+            report, residual = model.report_, self._residual(model)
+            if self.judges is not None:  # relative to all of y, as of the others
+                report.held_out_rmse = _norm(residual)
             if best is None or report.held_out_rmse < best.report_.held_out_rmse:
                 best = model
             words = f"network {report.network}, input map {report.input_map}"
-            self._consider(model, "network", words, self._residual(model))
+            self._consider(model, "network", words, residual)
             self._end_at_the_target()
             self.interrupted = report.interrupted
             if report.interrupted or stopped:

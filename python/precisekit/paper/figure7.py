@@ -21,7 +21,8 @@ sets anew before the student. Eigenvalues of the Hessian of the mean squared err
 positive to most negative, and the gradient along the eigenvectors.
 
 Left as published: the paper's program returned from its sum after the first layer's weights, so
-that its red curve is that part of the projection. Right: all of it.
+that its red curve is that part of the projection. Right: all of it. The plateau, and its mirror
+image at the negative end, are as high as the residual of the last step, which is Adam's chance.
 """
 
 
