@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from itertools import pairwise
 
 # first, as it keeps every library on one thread
 from bench import peers  # isort: skip
@@ -112,27 +113,48 @@ def chebyshev_error(d, n, degree):
     return np.abs(s((q[:, None], q)) - np.add.outer(f(q), f(q))).max()
 
 
+def wave(n):
+    """cos(40 x) on [-1, 1], tested on the half that the ends do not reach."""
+    x, q = np.linspace(-1, 1, n), np.linspace(-0.5, 0.5, 5_000)
+    return (x,), np.cos(40 * x), q[:, None], np.cos(40 * q)
+
+
+def errors_above(floor, task, sizes, degree):
+    """The sizes and our errors until rounding shows."""
+    errors = []
+    for n in sizes:
+        error = our_error(*task(n), degree)
+        if error < floor:
+            break
+        errors.append(error)
+    return sizes[: len(errors)], errors
+
+
 def orders():
-    """Of the simplest function; and of e^x as in Figure 4, where what comes from the ends fades."""
+    """Of the simplest function; of e^x as in Figure 4; and of a wave, over its last doublings.
+
+    In powers of h the error of a smooth function is C h^(degree + 1) (1 + c h^2 + ...): from degree
+    9 on, rounding comes before the first term stands alone, as in SciPy's.
+    """
     print("\norder of convergence, asked: degree + 1 within 0.1 for odd degrees")
-    print(
-        f"{'degree':>6} {'T 1-D':>6} {'T 2-D':>6} {'e^x':>6} {'SciPy':>6}   e^x: n, relative RMSE"
-    )
+    print(f"{'degree':>6} {'T 1-D':>6} {'T 2-D':>6} {'e^x':>6} {'SciPy':>6}   cos 40x: n, order")
     for degree in range(1, 10):
         sizes = [4 * degree + 9, 6 * degree + 10]
         simplest = [slope(sizes, [chebyshev_error(d, n, degree) for n in sizes]) for d in (1, 2)]
-        sizes, ours, theirs = [], [], []
-        for n in [round(degree + 3 + 5 * 1.3**i) for i in range(15)]:
-            error = our_error(*line(n), degree)
-            if error < 3e-14:
-                break
-            sizes.append(n)
-            ours.append(error)
-            theirs.append(*scipys_errors(*line(n), degree).values())
+        sizes = [round(degree + 3 + 5 * 1.3**i) for i in range(15)]
+        sizes, ours = errors_above(3e-14, line, sizes, degree)
+        theirs = [scipys_errors(*line(n), degree)["make_interp_spline"] for n in sizes[-2:]]
+        sizes_of_wave = [round(2 ** (0.5 * i)) + 1 for i in range(10, 24)]
+        waves = errors_above(2e-14, wave, sizes_of_wave, degree)
         print(
             f"{degree:6d} {simplest[0]:6.2f} {simplest[1]:6.2f} {slope(sizes, ours):6.2f} "
-            f"{slope(sizes, theirs):6.2f}   "
-            + ", ".join(f"{n}: {e:.1e}" for n, e in zip(sizes[-2:], ours[-2:], strict=True)),
+            f"{slope(sizes[-2:], theirs):6.2f}   "
+            + ", ".join(
+                f"{n}: {slope((m, n), pair):.2f}"
+                for (m, n), pair in zip(
+                    pairwise(waves[0][-7::2]), pairwise(waves[1][-7::2]), strict=True
+                )
+            ),
             flush=True,
         )
 

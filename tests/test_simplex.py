@@ -4,6 +4,7 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,6 +89,14 @@ class TestAgainstSciPy:
         y = np.arange(len(self.CORNERS)) - 3j
         f = SimplexInterpolator(Delaunay(self.CORNERS), y)
         np.testing.assert_array_equal(f(self.CORNERS), y)
+
+    def test_mesh_of_another_package(self):
+        tri = Delaunay(self.CORNERS)
+        mesh = SimpleNamespace(
+            points=tri.points, simplices=tri.simplices.astype(np.uint32), neighbors=tri.neighbors
+        )
+        y = np.arange(len(self.CORNERS))
+        np.testing.assert_array_equal(SimplexInterpolator(mesh, y)(self.CORNERS), y)
 
     def test_rescale_of_a_mesh_is_refused(self):
         with pytest.raises(ValueError, match="rescale"):
@@ -457,6 +466,24 @@ def test_same_bits_on_any_number_of_threads(d):
         np.testing.assert_array_equal(f(xi), answers)
     finally:
         pk.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_ordered_queries_are_answered_as_random_ones(d):
+    rng = np.random.default_rng(0)
+    points = np.concatenate([grid(2, d), rng.uniform(size=(60, d))])
+    f = SimplexInterpolator(points, rng.standard_normal((len(points), 2)), fill_value=3.0)
+    n = {1: 5000, 2: 70, 3: 17}[d]
+    xi = np.stack(np.meshgrid(*[np.linspace(-0.1, 1.1, n)] * d, indexing="ij"), -1).reshape(-1, d)
+    xi[40, 0] = np.nan
+    order = rng.permutation(len(xi))
+    answers = f(xi)
+    np.testing.assert_array_equal(f(xi[order]), answers[order])
+    by_weights = f.weights(xi).apply(f.values)
+    inside = np.isfinite(by_weights)
+    np.testing.assert_array_equal(answers[inside], by_weights[inside])
+    assert (answers[~inside & ~np.isnan(answers)] == 3.0).all() and 0.1 < inside.mean() < 0.95
+    assert np.isnan(answers[40]).all()
 
 
 def test_more_queries_than_one_part():

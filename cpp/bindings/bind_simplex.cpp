@@ -18,7 +18,9 @@ void bind_simplex(py::module_& m) {
             return py::make_tuple(std::move(found.rows), std::move(found.weights),
                                   std::move(found.inside));
           },
-          py::arg("xi"), py::arg("extrapolate"));
+          py::arg("xi"), py::arg("extrapolate"))
+      .def("interpolate", &SimplexMesh::interpolate, py::arg("xi"), py::arg("values"),
+           py::arg("extrapolate"), py::arg("fill"), Release());
   m.def("weighted_values", &weighted_values, py::arg("indices"), py::arg("weights"),
         py::arg("values"), Release());
   m.def("simplex_gradients", &simplex_gradients, py::arg("points"), py::arg("indices"),

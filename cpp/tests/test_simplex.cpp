@@ -135,6 +135,54 @@ TEST(simplex_is_not_misled_by_a_concave_hull) {
   }
 }
 
+TEST(simplex_interpolates_where_it_locates) {
+  for (int d = 1; d <= 4; ++d) {
+    const Grid grid = kuhn_grid(d, 2);
+    const auto mesh = make_simplex_mesh(grid.points, grid.simplices, grid.neighbors);
+    Random random(d);
+    const RowMatrix values = random.matrix(grid.points.rows(), 3);
+    RowMatrix xi = random.matrix(700, d).array() + 1.0;  // some outside, and the points themselves
+    xi.topRows(grid.points.rows()) = grid.points;
+    xi(600, 0) = NAN;
+    xi(601, 0) = INFINITY;
+    const Vector fill = Eigen::Vector3d(5, 6, 7);
+    for (const bool extrapolate : {false, true}) {
+      const SimplexLocations at = mesh->locate(xi, extrapolate);
+      const RowMatrix expected = weighted_values(at.rows, at.weights, values);
+      const RowMatrix out = mesh->interpolate(xi, values, extrapolate, fill);
+      for (Index i = 0; i < xi.rows(); ++i) {
+        for (Index l = 0; l < 3; ++l) {
+          if (i < grid.points.rows()) CHECK(out(i, l) == values(i, l));
+          if (i == 600) CHECK(std::isnan(out(i, l)));
+          if (i != 600) CHECK(out(i, l) == (at.rows(i, 0) < 0 ? fill[l] : expected(i, l)));
+        }
+      }
+      CHECK((at.rows.col(0).array() < 0).count() >= (extrapolate ? 2 : 20));
+    }
+    CHECK_THROWS(mesh->interpolate(xi, values, false, fill.head(2)), std::invalid_argument);
+    CHECK_THROWS(mesh->interpolate(xi, values.topRows(2), false, fill), std::invalid_argument);
+  }
+}
+
+// Simplices of any shape, a few far thinner than they are long: the weights give the query back.
+TEST(simplex_weights_keep_the_position_in_thin_simplices) {
+  for (const double height : {1.0, 0.03, 1e-3, 1e-5, 1e-9}) {
+    RowMatrix points(4, 3);
+    points << 0, 0, 0, 1, 0.1, 0, 0.2, 1, 0.1, 0.4, 0.3, height;
+    SimplexTable simplices(1, 4), neighbors = SimplexTable::Constant(1, 4, -1);
+    simplices << 0, 1, 2, 3;
+    const auto mesh = make_simplex_mesh(points, simplices, neighbors);
+    Random random(0);
+    RowMatrix shares = random.matrix(200, 4).cwiseAbs();
+    for (Index i = 0; i < shares.rows(); ++i) shares.row(i) /= shares.row(i).sum();
+    const RowMatrix xi = shares * points;
+    const SimplexLocations at = mesh->locate(xi, false);
+    CHECK(at.inside.all());
+    CHECK(at.weights.minCoeff() >= 0.0);
+    CHECK_CLOSE(position_error(points, xi, at), 0.0, 4e-15);
+  }
+}
+
 TEST(simplex_gradient_is_that_of_the_values) {
   const Grid grid = kuhn_grid(3, 2);
   const auto mesh = make_simplex_mesh(grid.points, grid.simplices, grid.neighbors);

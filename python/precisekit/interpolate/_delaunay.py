@@ -33,16 +33,28 @@ class Mesh:
         """
         return self._core.locate(xi, extrapolate)
 
+    def interpolate(
+        self, xi: np.ndarray, columns: np.ndarray, extrapolate: bool, fill: np.ndarray
+    ) -> np.ndarray:
+        """Values (m, k) of the interpolant of `columns` (n, k).
+
+        Queries outside are answered by `fill` (k,), or by the value at the nearest point of the
+        hull, and those that hold NaN by NaN.
+        """
+        return self._core.interpolate(xi, columns, extrapolate, fill)
+
 
 def mesh_of_delaunay(tri) -> Mesh:
-    """The mesh of a ``scipy.spatial.Delaunay``; points that it leaves out do not count.
+    """The mesh of a ``scipy.spatial.Delaunay``, or of what has its attributes.
+
+    Points that it leaves out do not count.
 
     Raises
     ------
     ValueError
         If it is a mesh of the furthest sites.
     """
-    if tri.furthest_site:
+    if getattr(tri, "furthest_site", False):
         raise ValueError("points is a Delaunay mesh of the furthest sites: it cannot interpolate")
     points = np.ascontiguousarray(tri.points, dtype=np.float64)
     return Mesh(points, _table(tri.simplices), _table(tri.neighbors))

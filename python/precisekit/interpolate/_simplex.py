@@ -66,7 +66,8 @@ class SimplexInterpolator:
     ----------
     points : array_like (n, d), tuple of d array_like, or scipy.spatial.Delaunay
         Distinct points, n > d, not all on a hyperplane; in one dimension also (n,). A mesh that is
-        already there is used as it is; points that it leaves out do not count.
+        already there is used as it is, SciPy's or another with the same ``points``, ``simplices``
+        and ``neighbors``; points that it leaves out do not count.
     values : array_like (n, ...)
         Real or complex values at the points; trailing axes hold several functions at once.
     fill_value : number, optional
@@ -94,9 +95,10 @@ class SimplexInterpolator:
     At the points the values come back to the last bit, and a query on the hull to within rounding
     is inside. A query that holds NaN is answered by NaN.
 
-    Queries are located along a Morton curve on all threads, with the GIL released, in parts of
-    262,144: besides queries and answers only the weights of one part take memory, 20 MB in two
-    dimensions and 40 MB in six.
+    Queries are answered along a Morton curve on all threads, with the GIL released, in parts of
+    262,144: besides queries and answers only what one part needs takes memory, 4 MB for its order,
+    and for gradients and without a mesh its weights, 20 MB in two dimensions and 40 MB in six.
+    Queries that come in an order that keeps neighbours together are answered as they come.
 
     Examples
     --------
@@ -169,14 +171,11 @@ class SimplexInterpolator:
             If the queries are not of real numbers or of another dimension.
         """
         queries, shape = self._queries(xi)
-        columns = _columns(self.values)
-        fill = self._filling()
+        columns, parts_of_fill = _columns(self.values), self._filling()
+        fill = np.tile(parts_of_fill, columns.shape[1] // len(parts_of_fill))
         out = np.empty((len(queries), columns.shape[1]))
-        for part, (indices, weights, _) in self._located(queries):
-            out[part] = _core.weighted_values(indices, weights, columns)
-            if not np.isnan(fill).all():
-                outside = (indices[:, 0] < 0) & ~np.isnan(queries[part]).any(axis=1)
-                out[part][outside] = np.tile(fill, columns.shape[1] // len(fill))
+        for part, xi in self._parts(queries):
+            out[part] = self._locator.interpolate(xi, columns, self.extrapolate, fill)
         return _like_values(out, shape, self.values)
 
     def gradient(self, *xi) -> np.ndarray:
@@ -201,7 +200,8 @@ class SimplexInterpolator:
         queries, shape = self._queries(xi)
         columns, d = _columns(self.values), self.points.shape[1]
         out = np.empty((len(queries), columns.shape[1], d))
-        for part, located in self._located(queries):
+        for part, xi in self._parts(queries):
+            located = self._locator.locate(xi, self.extrapolate)
             gradients = _core.simplex_gradients(self._locator.points, *located, columns)
             out[part] = gradients.reshape(-1, columns.shape[1], d)
         if self._scale is not None:
@@ -231,12 +231,12 @@ class SimplexInterpolator:
         corners = self.points.shape[1] + 1
         indices = np.empty((len(queries), corners), dtype=np.intp)
         weights = np.empty((len(queries), corners))
-        for part, located in self._located(queries):
-            indices[part], weights[part], _ = located
+        for part, xi in self._parts(queries):
+            indices[part], weights[part], _ = self._locator.locate(xi, self.extrapolate)
         return SimplexWeights(indices.reshape(*shape, corners), weights.reshape(*shape, corners))
 
     def _set_values(self, values):
-        values = _checked_values(values)
+        values = _checked_values(values).copy()  # what the caller does to his leaves ours alone
         if len(values) != len(self.points):
             raise ValueError(
                 f"values must have {len(self.points)} rows as points has, got {len(values)}"
@@ -261,10 +261,11 @@ class SimplexInterpolator:
         """Coordinates in which the points are joined."""
         return x if self._scale is None else (x - self._offset) / self._scale
 
-    def _located(self, queries: np.ndarray):
+    def _parts(self, queries: np.ndarray):
+        """Where parts of the queries stand, and they themselves, as the locator knows them."""
         for first in range(0, len(queries), _PART):
             part = slice(first, first + _PART)
-            yield part, self._locator.locate(self._in_mesh(queries[part]), self.extrapolate)
+            yield part, self._in_mesh(queries[part])
 
 
 def _is_delaunay(points) -> bool:
@@ -290,10 +291,10 @@ def _checked_values(values) -> np.ndarray:
     try:
         given = np.asarray(values)
         dtype = np.complex128 if np.iscomplexobj(given) else np.float64
-        array = np.array(given, dtype=dtype, order="C")
+        array = np.ascontiguousarray(given, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"values must be an array of numbers: {error}") from None
-    if array.ndim == 0:
+    if given.ndim == 0:
         raise ValueError("values must have at least 1 dimension, got a number")
     check_finite(array, "values")
     return array

@@ -42,6 +42,19 @@ class SparseMesh:
         """
         return self._core.locate(xi, extrapolate)
 
+    def interpolate(
+        self, xi: np.ndarray, columns: np.ndarray, extrapolate: bool, fill: np.ndarray
+    ) -> np.ndarray:
+        """Values (m, k) of the interpolant of `columns` (n, k).
+
+        Queries outside are answered by `fill` (k,), or by the value at the nearest point of the
+        hull, and those that hold NaN by NaN.
+        """
+        indices, weights, _ = self.locate(xi, extrapolate)
+        out = _core.weighted_values(indices, weights, columns)
+        out[(indices[:, 0] < 0) & ~np.isnan(xi).any(axis=1)] = fill
+        return out
+
 
 def is_better_sparse(n: int, d: int) -> bool:
     """Whether "auto" goes without a mesh: where Qhull would take more than some ten seconds."""

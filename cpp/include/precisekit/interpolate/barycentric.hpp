@@ -58,63 +58,12 @@ void solve_small(Dim d, double* A, double* B, Index n) {
   }
 }
 
-// Weights as quotients of areas or volumes spanned with x, in the plane or in space; false, and nothing
-// done, in a simplex so flat that their rounding would tell.
-template <class Dim>
-bool weights_by_volumes(const double* const* corners, const double* x, double* w) {
-  constexpr int d = Dim::capacity;
-  static_assert(d == 2 || d == 3);
-  double a[d + 1][d], size = 0.0, total;
-  for (int k = 0; k <= d; ++k) {
-    for (int j = 0; j < d; ++j) {
-      a[k][j] = corners[k][j] - x[j];
-      size = std::max(size, std::abs(a[k][j]));
-    }
-  }
-  if constexpr (d == 2) {
-    for (int k = 0; k < 3; ++k) {
-      const double *b = a[(k + 1) % 3], *c = a[(k + 2) % 3];
-      w[k] = b[0] * c[1] - b[1] * c[0];
-    }
-    total = w[0] + w[1] + w[2];
-    if (!(std::abs(total) > size * size / 16.0)) return false;
-  } else {
-    double p[3], q[3];  // a0 x a1, a2 x a3
-    for (int j = 0; j < 3; ++j) {
-      const int l = (j + 1) % 3, m = (j + 2) % 3;
-      p[j] = a[0][l] * a[1][m] - a[0][m] * a[1][l];
-      q[j] = a[2][l] * a[3][m] - a[2][m] * a[3][l];
-    }
-    const auto dot = [](const double* u, const double* v) {
-      return u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
-    };
-    w[0] = dot(a[1], q);
-    w[1] = -dot(a[0], q);
-    w[2] = dot(a[3], p);
-    w[3] = -dot(a[2], p);
-    total = w[0] + w[1] + w[2] + w[3];
-    if (!(std::abs(total) > size * size * size / 64.0)) return false;
-  }
-  double sum = 0.0;
-  int most = 0;
-  for (int k = 0; k <= d; ++k) {
-    w[k] = std::max(w[k] / total, 0.0);
-    sum += w[k];
-    if (w[k] > w[most]) most = k;
-  }
-  w[most] -= sum - 1.0;  // what rounding left, and what was clipped
-  return true;
-}
-
 // The weights w (d + 1) of x in the simplex with the given corners (pointers to d coordinates each),
 // for an x that lies in it to within rounding: not negative, of sum 1, and such that the weighted
 // corners give x back to within rounding, however flat the simplex. At a corner they are 1 and 0 to
 // the last bit.
 template <class Dim>
 void barycentric_weights(Dim d, const double* const* corners, const double* x, double* w) {
-  if constexpr (Dim::capacity == 2 || Dim::capacity == 3) {
-    if (weights_by_volumes<Dim>(corners, x, w)) return;
-  }
   // edges from the corner next to x
   int base = 0;
   double nearest = std::numeric_limits<double>::infinity();
@@ -167,6 +116,19 @@ struct SimplexLocations {
   Mask inside;
 };
 
+// out[l] = sum_k weights[k] values(rows[k], l).
+template <class Corners>
+void weighted_sum(Corners corners, const Index* rows, const double* weights,
+                  const RowMatrixRef& values, double* out) {
+  const auto column = [&](Index l) {
+    double sum = 0.0;
+    for (Index k = 0; k < corners; ++k) sum += weights[k] * values.coeff(rows[k], l);
+    return sum;
+  };
+  if (values.cols() > 0) out[0] = column(0);  // most often all, and cheaper than a loop
+  for (Index l = 1; l < values.cols(); ++l) out[l] = column(l);
+}
+
 namespace detail {
 
 inline constexpr Index kTaskRows = 16384;
@@ -180,18 +142,13 @@ void for_blocks_of_rows(Index m, const Function& function) {
   });
 }
 
-inline void check_rows(const SimplexLocations::RowsRef& rows, Index n) {
-  for_blocks_of_rows(rows.rows(), [&](Index first, Index last) {
-    for (Index i = first; i < last; ++i) {
-      for (Index k = 0; k < rows.cols(); ++k) {
-        if (rows(i, k) < -1 || rows(i, k) >= n) {
-          throw std::invalid_argument("indices[" + std::to_string(i) + ", " + std::to_string(k) +
-                                      "] is " + std::to_string(rows(i, k)) + ", but there are " +
-                                      std::to_string(n) + " values");
-        }
-      }
-    }
-  });
+inline void check_row(const SimplexLocations::RowsRef& rows, Index i, Index n) {
+  for (Index k = 0; k < rows.cols(); ++k) {
+    if (rows(i, k) >= -1 && rows(i, k) < n) continue;
+    throw std::invalid_argument("indices[" + std::to_string(i) + ", " + std::to_string(k) +
+                                "] is " + std::to_string(rows(i, k)) + ", but there are " +
+                                std::to_string(n) + " values");
+  }
 }
 
 }  // namespace detail
@@ -203,23 +160,24 @@ inline RowMatrix weighted_values(const SimplexLocations::RowsRef& rows, const Ro
   if (rows.rows() != weights.rows() || rows.cols() != weights.cols()) {
     throw std::invalid_argument("indices and weights must have the same shape");
   }
-  detail::check_rows(rows, values.rows());
   const Index n = values.cols(), corners = rows.cols();
+  constexpr Index kAhead = 16;  // values of many points lie beyond the caches, in no order
   RowMatrix out(rows.rows(), n);
   detail::for_blocks_of_rows(rows.rows(), [&](Index first, Index last) {
     for (Index i = first; i < last; ++i) {
+      if (i + kAhead < last) {
+        for (Index k = 0; k < corners; ++k) {
+          __builtin_prefetch(values.data() + rows(i + kAhead, k) * values.outerStride());
+        }
+      }
+      detail::check_row(rows, i, values.rows());
       const Index* row = &rows.coeffRef(i, 0);
-      const double* weight = &weights.coeffRef(i, 0);
       double* result = out.data() + i * n;
       if (row[0] < 0) {
         std::fill(result, result + n, std::numeric_limits<double>::quiet_NaN());
         continue;
       }
-      for (Index l = 0; l < n; ++l) {
-        double sum = 0.0;
-        for (Index k = 0; k < corners; ++k) sum += weight[k] * values.coeff(row[k], l);
-        result[l] = sum;
-      }
+      weighted_sum(corners, row, &weights.coeffRef(i, 0), values, result);
     }
   });
   return out;
@@ -241,11 +199,11 @@ inline RowMatrix simplex_gradients(const RowMatrixRef& points,
       inside.size() != rows.rows() || values.rows() != points.rows()) {
     throw std::invalid_argument("points, indices, weights, inside and values do not fit together");
   }
-  detail::check_rows(rows, values.rows());
   RowMatrix out(rows.rows(), n * d);
   detail::for_blocks_of_rows(rows.rows(), [&](Index first, Index last) {
     RowMatrix edges(d, d), rises(d, n);
     for (Index i = first; i < last; ++i) {
+      detail::check_row(rows, i, values.rows());
       if (rows(i, 0) < 0) {
         out.row(i).setConstant(std::numeric_limits<double>::quiet_NaN());
         continue;

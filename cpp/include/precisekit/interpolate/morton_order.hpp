@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "precisekit/core/parallel.hpp"
 #include "precisekit/core/types.hpp"
 
 namespace precisekit {
@@ -73,5 +74,28 @@ class KeyOrder {
  private:
   std::vector<std::uint64_t> items_, other_;
 };
+
+// The rows of x (n x d) along a Morton curve through the box around those that are finite.
+inline KeyOrder morton_order(const RowMatrixRef& x) {
+  const Index n = x.rows(), d = x.cols();
+  Vector lo = Vector::Constant(d, INFINITY), hi = Vector::Constant(d, -INFINITY);
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < d; ++j) {
+      if (!std::isfinite(x(i, j))) continue;
+      lo[j] = std::min(lo[j], x(i, j));
+      hi[j] = std::max(hi[j], x(i, j));
+    }
+  }
+  const MortonCurve curve(lo.data(), hi.data(), d);
+  KeyOrder order(n);
+  constexpr Index kTaskRows = 4096;
+  const Index n_tasks = (n + kTaskRows - 1) / kTaskRows;
+  parallel_for(n_tasks, [&](Index task) {
+    const Range range = task_range(n, n_tasks, task);
+    for (Index i = range.first; i < range.last; ++i) order.set(i, curve(&x.coeffRef(i, 0)));
+  });
+  order.sort();
+  return order;
+}
 
 }  // namespace precisekit

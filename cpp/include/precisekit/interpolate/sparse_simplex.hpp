@@ -318,23 +318,6 @@ class SparseSimplex {
     return largest > 0.0 ? std::ldexp(1.0, std::clamp(-std::ilogb(largest), -1000, 1000)) : 1.0;
   }
 
-  static KeyOrder morton_order(const RowMatrixRef& xi) {
-    const Index d = xi.cols();
-    Vector lo = Vector::Constant(d, INFINITY), hi = Vector::Constant(d, -INFINITY);
-    for (Index i = 0; i < xi.rows(); ++i) {
-      for (Index k = 0; k < d; ++k) {
-        if (!std::isfinite(xi(i, k))) continue;
-        lo[k] = std::min(lo[k], xi(i, k));
-        hi[k] = std::max(hi[k], xi(i, k));
-      }
-    }
-    const MortonCurve curve(lo.data(), hi.data(), d);
-    KeyOrder order(xi.rows());
-    for (Index i = 0; i < xi.rows(); ++i) order.set(i, curve(&xi.coeffRef(i, 0)));
-    order.sort();
-    return order;
-  }
-
   // Answers the queries of a task, each from where the one before ended when that is near.
   class Search {
    public:
