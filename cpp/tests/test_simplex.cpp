@@ -141,7 +141,7 @@ TEST(simplex_interpolates_where_it_locates) {
     const auto mesh = make_simplex_mesh(grid.points, grid.simplices, grid.neighbors);
     Random random(d);
     const RowMatrix values = random.matrix(grid.points.rows(), 3);
-    RowMatrix xi = random.matrix(700, d).array() + 1.0;  // some outside, and the points themselves
+    RowMatrix xi = 1.3 * random.matrix(700, d).array() + 1.0;  // some outside, and the points
     xi.topRows(grid.points.rows()) = grid.points;
     xi(600, 0) = NAN;
     xi(601, 0) = INFINITY;

@@ -132,6 +132,8 @@ void weighted_sum(Corners corners, const Index* rows, const double* weights,
 namespace detail {
 
 inline constexpr Index kTaskRows = 16384;
+// Values that the near caches hold; of more, those of the rows to come are asked for.
+inline constexpr Index kNearValues = Index(1) << 15;
 
 template <class Function>
 void for_blocks_of_rows(Index m, const Function& function) {
@@ -142,12 +144,16 @@ void for_blocks_of_rows(Index m, const Function& function) {
   });
 }
 
+[[noreturn]] inline void refuse_row(Index i, Index k, Index row, Index n) {
+  throw std::invalid_argument("indices[" + std::to_string(i) + ", " + std::to_string(k) + "] is " +
+                              std::to_string(row) + ", but there are " + std::to_string(n) +
+                              " values");
+}
+
 inline void check_row(const SimplexLocations::RowsRef& rows, Index i, Index n) {
+  const Index* row = &rows.coeffRef(i, 0);
   for (Index k = 0; k < rows.cols(); ++k) {
-    if (rows(i, k) >= -1 && rows(i, k) < n) continue;
-    throw std::invalid_argument("indices[" + std::to_string(i) + ", " + std::to_string(k) +
-                                "] is " + std::to_string(rows(i, k)) + ", but there are " +
-                                std::to_string(n) + " values");
+    if (row[k] < -1 || row[k] >= n) refuse_row(i, k, row[k], n);
   }
 }
 
@@ -161,11 +167,12 @@ inline RowMatrix weighted_values(const SimplexLocations::RowsRef& rows, const Ro
     throw std::invalid_argument("indices and weights must have the same shape");
   }
   const Index n = values.cols(), corners = rows.cols();
-  constexpr Index kAhead = 16;  // values of many points lie beyond the caches, in no order
+  constexpr Index kAhead = 16;
+  const bool far = values.size() > detail::kNearValues;
   RowMatrix out(rows.rows(), n);
   detail::for_blocks_of_rows(rows.rows(), [&](Index first, Index last) {
     for (Index i = first; i < last; ++i) {
-      if (i + kAhead < last) {
+      if (far && i + kAhead < last) {
         for (Index k = 0; k < corners; ++k) {
           __builtin_prefetch(values.data() + rows(i + kAhead, k) * values.outerStride());
         }
