@@ -297,17 +297,19 @@ def summary(rows: list[Row]) -> str:
 
 def markdown(rows: list[Row], settings: Settings) -> str:
     """The table as a page, best first, with what the program found of each equation."""
-    setting = (
-        f"{settings.time_limit:g} s an equation, {settings.threads} threads, seed {settings.seed}"
-    )
+    threads = "one thread" if settings.threads == 1 else f"{settings.threads} threads"
+    command = f"precisekit paper feynman --time-limit {settings.time_limit:g}"
+    command += f" --target {settings.target:g} --seed {settings.seed}"
+    command += " --peers" if settings.peers else ""
     lines = [
         "# The Feynman equations",
         "",
         f"{summary(rows)}.",
         "",
-        f"`python -m precisekit.paper feynman`: {setting}, target {settings.target:g}. Errors are",
-        "relative root mean squares, under test on 10,000 fresh uniform points; max. error is",
-        "absolute. Structure is what the fit found, F the network.",
+        f"`{command}`, {threads}",
+        "for each equation. Errors are relative root mean squares, under test on 10,000 fresh uniform",
+        "points; max. error is absolute. The others had the same points, and as many seconds as the fit",
+        "took. Structure is what the fit found, F the model.",
         "",
         "![digits](feynman.png)",
         "",
