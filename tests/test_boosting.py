@@ -198,7 +198,7 @@ class TestBoosting:
             objective.residual(np.zeros(sines.n_params)), -left / boosting.scale
         )
         theta = sines.init(1, frequency=boosting.frequency())
-        second = pk.minimize(objective, theta, "bfgs", maxiter=200)
+        second = pk.minimize(objective, theta, "bfgs", maxiter=600)
         boosting.add(sines, second.x)
         whole = first.relative_rmse * second.relative_rmse
         assert boosting.relative_rmse == pytest.approx(whole, rel=1e-6)
@@ -265,7 +265,7 @@ class TestRegressor:
             model = regressor(stage_activation=stage_activation, random_state=seed).fit(*line)
             first, second = model.report_.stages
             error = np.linalg.norm(model.predict(X) - wave(X)) / np.linalg.norm(wave(X))
-            assert error < 2 * second.relative_rmse
+            assert error < first.relative_rmse  # on points that no stage has seen
             gains.append(first.relative_rmse / second.relative_rmse)
         assert np.median(gains) > gain
 
