@@ -12,6 +12,7 @@
 
 #include "precisekit/core/row_space.hpp"
 #include "precisekit/core/tall_qr.hpp"
+#include "precisekit/optimize/damped_triangle.hpp"
 
 namespace precisekit {
 
@@ -29,24 +30,15 @@ class DampedJacobian {
   // be asked for, over sigma_max^2.
   template <class Fill>
   void factor(Fill&& fill, double relative_damping) {
-    if (row_space_) {
-      parallel_for(Index(J_.size()), [&](Index i) { fill(i, J_[i]); });
-      const double tolerance = kNegligible * std::sqrt(relative_damping);
-      if (row_space_->find(J_, std::max(tolerance, rounding()))) {
-        const Matrix& W = row_space_->basis();
-        prepare(W.cols());
-        qr_->factor([&](Index i, Matrix& rows) {
-          linalg::gemm(false, false, rows.rows(), rows.cols(), cols_, 1.0, J_[i].data(),
-                       J_[i].rows(), W.data(), cols_, 0.0, rows.data(), rows.rows());
-        });
-        find_largest();
-        return;
-      }
+    if (row_space_ && !factor_in_row_space(fill, relative_damping)) {
       row_space_.reset();  // from now on the rank will not be low
       J_.clear();
     }
-    prepare(cols_);
-    qr_->factor(fill);
+    if (!row_space_) {
+      prepare(cols_);
+      qr_->factor(fill);
+    }
+    triangle_->set_triangle(qr_->R());
     find_largest();
   }
 
@@ -58,25 +50,30 @@ class DampedJacobian {
   // What solve() needs of c.
   Vector project(const Vector& c) const { return qr_->project(c); }
 
-  void set_damping(double lambda) {
-    damped_R_ = qr_->R();
-    damped_->rows().setZero();
-    damped_->rows().diagonal().setConstant(std::sqrt(lambda));
-    damped_->fold(damped_R_);
-  }
+  void set_damping(double lambda) { triangle_->set_damping(lambda); }
 
   // The minimiser d, from project(c).
-  Vector solve(const Vector& projected) const {
-    Vector top = projected, bottom = Vector::Zero(projected.size());
-    damped_->apply_transposed(top, bottom);
-    damped_R_.triangularView<Eigen::Upper>().solveInPlace(top);
-    return expand(-top);
-  }
+  Vector solve(const Vector& projected) const { return expand(triangle_->solve(projected)); }
 
  private:
   static constexpr double kNegligible = 0.02;
   static constexpr Index kLowRank = 3;  // of so many columns one; else QR of J is cheaper
   static constexpr Index kFewestColumns = 100;
+
+  // Of J W; false where W would have too many columns.
+  template <class Fill>
+  bool factor_in_row_space(Fill&& fill, double relative_damping) {
+    parallel_for(Index(J_.size()), [&](Index i) { fill(i, J_[i]); });
+    const double tolerance = kNegligible * std::sqrt(relative_damping);
+    if (!row_space_->find(J_, std::max(tolerance, rounding()))) return false;
+    const Matrix& W = row_space_->basis();
+    prepare(W.cols());
+    qr_->factor([&](Index i, Matrix& rows) {
+      linalg::gemm(false, false, rows.rows(), rows.cols(), cols_, 1.0, J_[i].data(), J_[i].rows(),
+                   W.data(), cols_, 0.0, rows.data(), rows.rows());
+    });
+    return true;
+  }
 
   // Of the sums over rows in J' omega, relative to sigma_max.
   double rounding() const {
@@ -89,7 +86,7 @@ class DampedJacobian {
     if (rank == rank_) return;
     rank_ = rank;
     qr_ = std::make_unique<TallQr>(block_rows_, rank);
-    damped_ = std::make_unique<StackedQr>(rank, rank, StackedQr::Shape::triangle);
+    triangle_ = std::make_unique<DampedTriangle>(Matrix::Zero(rank, rank));
   }
 
   Vector expand(Vector y) const {
@@ -115,11 +112,10 @@ class DampedJacobian {
 
   std::vector<Index> block_rows_;
   Index cols_, rank_ = 0;
-  std::vector<Matrix> J_;                // while the rank is low
-  std::unique_ptr<RowSpace> row_space_;  // likewise
-  std::unique_ptr<TallQr> qr_;           // of J W, or of J
-  std::unique_ptr<StackedQr> damped_;
-  Matrix damped_R_;
+  std::vector<Matrix> J_;                     // while the rank is low
+  std::unique_ptr<RowSpace> row_space_;       // likewise
+  std::unique_ptr<TallQr> qr_;                // of J W, or of J
+  std::unique_ptr<DampedTriangle> triangle_;  // its R
   Vector leading_;
   double sigma_max_squared_ = 0.0;
 };

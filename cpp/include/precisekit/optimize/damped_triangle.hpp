@@ -14,6 +14,9 @@ class DampedTriangle {
   explicit DampedTriangle(Matrix R)
       : R_(std::move(R)), damped_R_(R_), qr_(R_.cols(), R_.cols(), StackedQr::Shape::triangle) {}
 
+  // Another triangle of the same size, in the same memory.
+  void set_triangle(const Matrix& R) { R_ = R; }
+
   // As good as none: the rounding of R itself, so that a singular R does no harm.
   double least_damping() const {
     const double largest = std::max(R_.diagonal().cwiseAbs().maxCoeff(),
