@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets import feynman
-from ._scaling import Row
+from ._scaling import WIDTHS, Row
+from ._values import Value
 
 _SIMPLEX_COLOUR, TAYLOR_COLOUR, _SPARSE_COLOUR = "#222222", "#7a4fa3", "#8d949b"
 RELU_COLOURS = {2: "#f2a65e", 3: "#d9542b", 4: "#8c1c13"}
@@ -88,6 +89,31 @@ def best(rows: list[Row], equation: str, method: str, depth: int, widest: int) -
     if math.isnan(median(rows, **which, width=widest)):
         return math.nan
     return float(Curve.of(rows, **which).median.min())
+
+
+def compared(
+    rows: list[Row],
+    equation: str,
+    method: str,
+    errors: dict[int, float],
+    *,
+    best_of=(2,),
+    second_widest=(),
+    title: str | None = None,
+) -> list[Value]:
+    """Errors read off a graph, by depth, beside our medians: those of the widest networks, or of
+    the second widest, or, of the depths in `best_of`, the lowest up to there."""
+    title = title or f"{equation}, {method}"
+    values = []
+    for depth, error in errors.items():
+        width = WIDTHS[depth][-2 if depth in second_widest else -1]
+        if depth in best_of:
+            ours, size = best(rows, equation, method, depth, width), "best"
+        else:
+            ours = median(rows, equation=equation, method=method, depth=depth, width=width)
+            size = f"width {width:,}"
+        values.append(Value(f"{title}, depth {depth}, {size}", error, "graph", ours))
+    return values
 
 
 def begin(axes, rows: list[Row], equation: str) -> None:

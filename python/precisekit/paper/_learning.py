@@ -20,6 +20,7 @@ _RECORDED = 1.02  # ratio of one recorded step to the last
 
 TRICKS = "BFGS, low curvature, boosting"
 BOOSTING, WIDE = "BFGS, boosting", "BFGS, width 40"
+RATES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)  # of Adam, the paper's
 BEYOND = ("ss-Broyden", "Taylor-LM")  # of networks of width 20
 STAGES = ("BFGS", "low curvature", "boosted", "boosted, low curvature")
 

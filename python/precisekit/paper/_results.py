@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import get_type_hints
 
@@ -86,6 +86,18 @@ class Table:
         writer.writerows(map(astuple, self.rows))
         with atomic_write(self.path) as file:
             file.write(f"{self._head}\n{text.getvalue()}".encode())
+
+
+@dataclass(frozen=True)
+class PanelRun:
+    """One method in one panel of a figure."""
+
+    panel: str
+    method: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.panel} {self.method}"
 
 
 def described(settings) -> str:

@@ -96,6 +96,45 @@ class SettingsWithSizes(Settings):
         return WIDTHS[depth][: self.sizes]
 
 
+# What each figure takes, but for what it says itself.
+QUICK = SettingsWithSizes(
+    samples=(64, 256, 1024, 4096),
+    sizes=3,
+    steps=4000,
+    seeds=1,
+    test_points=2000,
+    taylor_widths=(4, 8, 14),
+    taylor_iterations=60,
+)
+FULL = SettingsWithSizes(
+    samples=(64, 256, 1024, 4096, 16384, 65536, 262144),
+    sizes=6,
+    steps=20_000,
+    seeds=4,
+    test_points=30_000,
+    taylor_widths=(4, 8, 14, 20, 28, 40),
+    taylor_iterations=2000,
+)
+
+
+def sweep(
+    equations: Iterable[str], batches: dict[str, int], settings: SettingsWithSizes
+) -> list[Run]:
+    """Interpolation, Taylor-LM, and networks of each activation in `batches`: all of one size
+    before the next, so that a figure that is stopped has the small ones."""
+    made = []
+    for equation in equations:
+        made += simplices(equation, settings)
+        made += taylor(equation, "Taylor-LM", 3, settings)
+    for k in range(settings.sizes):
+        for equation in equations:
+            for depth in WIDTHS:
+                width = settings.widths(depth)[k : k + 1]
+                for activation, batch in batches.items():
+                    made += networks(equation, activation, depth, width, settings, batch)
+    return made
+
+
 def simplices(equation: str, settings: Settings) -> list[Run]:
     return [
         Run(equation, "simplex", seed, samples=samples)

@@ -11,6 +11,7 @@ import numpy as np
 from ..analysis import relu_regions, simplex_regions
 from ..network import MLP
 from ..plot import new_figure
+from ._results import PanelRun as Run
 from ._training import Data, LowestTest, Standardised, adam, rmse, simplex_rmse, torch_init
 from ._values import Value
 
@@ -86,16 +87,6 @@ _PROBLEMS = {
     ),
 }
 _METHODS = ("unnormalised", "normalised", "simplex")
-
-
-@dataclass(frozen=True)
-class Run:
-    panel: str
-    method: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.panel} {self.method}"
 
 
 @dataclass

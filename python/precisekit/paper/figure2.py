@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..plot import new_figure
-from . import _curves, _scaling
+from . import _curves
 from ._curves import Curve
-from ._scaling import WIDTHS, Row, SettingsWithSizes, carry_out
+from ._scaling import FULL, QUICK, WIDTHS, Row, Run, SettingsWithSizes, carry_out, sweep
 from ._values import Value
 
 __all__ = ["NOTES", "SCALES", "Row", "carry_out", "draw", "published", "runs"]
@@ -22,43 +22,14 @@ Beyond the paper: tanh networks of depth 3 trained by Taylor-LM, on six samples 
 least 2,000); and simplex interpolation in six dimensions on more samples than a mesh can hold.
 """
 
-SCALES = {
-    "quick": SettingsWithSizes(
-        samples=(64, 256, 1024, 4096),
-        sizes=3,
-        steps=4000,
-        seeds=1,
-        test_points=2000,
-        taylor_widths=(4, 8, 14),
-        taylor_iterations=60,
-    ),
-    "full": SettingsWithSizes(
-        samples=(64, 256, 1024, 4096, 16384, 65536, 262144),
-        sizes=6,
-        steps=20_000,
-        seeds=4,
-        test_points=30_000,
-        taylor_widths=(4, 8, 14, 20, 28, 40),
-        taylor_iterations=2000,
-    ),
-}
+SCALES = {"quick": QUICK, "full": FULL}
 
 EQUATIONS = ("Z.001", "II.8.31", "I.30.5", "I.8.14", "I.44.4", "II.6.15a")
-_BATCH = 10_000
+_BATCHES = {"relu": 10_000}
 
 
-def runs(settings: SettingsWithSizes) -> list[_scaling.Run]:
-    """All of one size before the next: a run that is stopped has the small ones."""
-    made = []
-    for equation in EQUATIONS:
-        made += _scaling.simplices(equation, settings)
-        made += _scaling.taylor(equation, "Taylor-LM", 3, settings)
-    for k in range(settings.sizes):
-        for equation in EQUATIONS:
-            for depth in WIDTHS:
-                width = settings.widths(depth)[k : k + 1]
-                made += _scaling.networks(equation, "relu", depth, width, settings, _BATCH)
-    return made
+def runs(settings: SettingsWithSizes) -> list[Run]:
+    return sweep(EQUATIONS, _BATCHES, settings)
 
 
 def draw(rows: list[Row], settings: SettingsWithSizes):
@@ -114,15 +85,12 @@ def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
             samples, error = _SIMPLEX_GRAPHS[equation]
             ours = _curves.median(rows, equation=equation, method="simplex", samples=samples)
             values.append(Value(f"{equation}, simplex, {samples:,} samples", error, "graph", ours))
-        for depth, error in _GRAPHS[equation].items():
-            width = WIDTHS[depth][-2 if (equation, depth) == ("I.44.4", 2) else -1]
-            if depth == 2 and equation in _BEST:
-                ours = _curves.best(rows, equation, "relu", depth, width)
-                name = f"{equation}, relu, depth {depth}, best"
-            else:
-                ours = _curves.median(
-                    rows, equation=equation, method="relu", depth=depth, width=width
-                )
-                name = f"{equation}, relu, depth {depth}, width {width:,}"
-            values.append(Value(name, error, "graph", ours))
+        values += _curves.compared(
+            rows,
+            equation,
+            "relu",
+            _GRAPHS[equation],
+            best_of=(2,) if equation in _BEST else (),
+            second_widest=(2,) if equation == "I.44.4" else (),
+        )
     return values

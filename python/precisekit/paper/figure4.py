@@ -17,6 +17,7 @@ from ..interpolate import (
 )
 from ..interpolate._chebyshev import _chebyshev_points, _coefficients
 from ..plot import new_figure
+from ._results import PanelRun as Run
 from ._training import N_TEST, rmse
 from ._values import Value
 
@@ -104,16 +105,6 @@ _PANELS = {
     ),
     "3-D": _Panel(_CUBE, tuple(_CUBE.lo), tuple(_CUBE.hi), _cube_test, relative=False),
 }
-
-
-@dataclass(frozen=True)
-class Run:
-    panel: str
-    method: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.panel} {self.method}"
 
 
 @dataclass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..plot import new_figure
-from . import _curves, _scaling
+from . import _curves
 from ._curves import Curve
-from ._scaling import WIDTHS, Row, SettingsWithSizes, carry_out
+from ._scaling import FULL, QUICK, WIDTHS, Row, Run, SettingsWithSizes, carry_out, sweep
 from ._values import Value
 
 __all__ = ["NOTES", "SCALES", "Row", "carry_out", "draw", "published", "runs"]
@@ -18,42 +20,13 @@ Beyond the paper: networks of depth 3 trained by Taylor-LM, on six samples a par
 least 2,000).
 """
 
-SCALES = {
-    "quick": SettingsWithSizes(
-        samples=(64, 256, 1024, 4096),
-        sizes=3,
-        steps=2000,
-        seeds=1,
-        test_points=2000,
-        taylor_widths=(4, 8, 14),
-        taylor_iterations=100,
-    ),
-    "full": SettingsWithSizes(
-        samples=(64, 256, 1024, 4096, 16384, 65536, 262144),
-        sizes=6,
-        steps=20_000,
-        seeds=4,
-        test_points=30_000,
-        taylor_widths=(4, 8, 14, 20, 28, 40),
-        taylor_iterations=2000,
-    ),
-}
+SCALES = {"quick": replace(QUICK, steps=2000, taylor_iterations=100), "full": FULL}
 EQUATIONS = ("I.30.5", "I.8.14", "I.44.4", "II.6.15a")
-_BATCH = {"tanh": 30_000, "relu": 10_000}
+_BATCHES = {"tanh": 30_000, "relu": 10_000}
 
 
-def runs(settings: SettingsWithSizes) -> list[_scaling.Run]:
-    made = []
-    for equation in EQUATIONS:
-        made += _scaling.simplices(equation, settings)
-        made += _scaling.taylor(equation, "Taylor-LM", 3, settings)
-    for k in range(settings.sizes):
-        for equation in EQUATIONS:
-            for depth in WIDTHS:
-                width = settings.widths(depth)[k : k + 1]
-                for method, batch in _BATCH.items():
-                    made += _scaling.networks(equation, method, depth, width, settings, batch)
-    return made
+def runs(settings: SettingsWithSizes) -> list[Run]:
+    return sweep(EQUATIONS, _BATCHES, settings)
 
 
 def draw(rows: list[Row], settings: SettingsWithSizes):
@@ -87,16 +60,7 @@ _SECOND_WIDEST = ("II.6.15a",)
 
 def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
     values = []
-    for equation, by_depth in _GRAPHS.items():
-        for depth, error in by_depth.items():
-            width = WIDTHS[depth][-2 if equation in _SECOND_WIDEST else -1]
-            if depth == 2:
-                ours = _curves.best(rows, equation, "tanh", depth, width)
-                name = f"{equation}, tanh, depth 2, best"
-            else:
-                ours = _curves.median(
-                    rows, equation=equation, method="tanh", depth=depth, width=width
-                )
-                name = f"{equation}, tanh, depth {depth}, width {width}"
-            values.append(Value(name, error, "graph", ours))
+    for equation, errors in _GRAPHS.items():
+        second = tuple(WIDTHS) if equation in _SECOND_WIDEST else ()
+        values += _curves.compared(rows, equation, "tanh", errors, second_widest=second)
     return values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..datasets import feynman
@@ -9,7 +11,7 @@ from ..network import MLP
 from ..plot import new_figure
 from . import _curves, _scaling
 from ._curves import Curve
-from ._scaling import WIDTHS, Row, SettingsWithSizes
+from ._scaling import FULL, QUICK, Row, SettingsWithSizes
 from ._training import Data, rmse
 from ._values import Value
 
@@ -25,39 +27,17 @@ what rounding leaves. Goals are relative to the root mean square of the target, 
 """
 
 SCALES = {
-    "quick": SettingsWithSizes(
-        samples=(64, 256, 1024, 4096),
-        sizes=3,
-        steps=4000,
-        seeds=1,
-        test_points=2000,
-        taylor_widths=(12, 16, 20),
-        taylor_iterations=300,
-    ),
-    "full": SettingsWithSizes(
-        samples=(64, 256, 1024, 4096, 16384),
-        sizes=6,
-        steps=20_000,
-        seeds=4,
-        test_points=30_000,
-        taylor_widths=(12, 16, 20, 28, 40),
-        taylor_iterations=2000,
-    ),
+    "quick": replace(QUICK, taylor_widths=(12, 16, 20), taylor_iterations=300),
+    "full": replace(FULL, samples=FULL.samples[:-2], taylor_widths=(12, 16, 20, 28, 40)),
 }
 EQUATION = "I.11.19"
-_BATCH = 30_000
+_BATCHES = {"tanh": 30_000}
 _BUILT = "by construction"
 
 
 def runs(settings: SettingsWithSizes) -> list[_scaling.Run]:
-    made = [_scaling.Run(EQUATION, _BUILT, seed=0, depth=2, width=12)]
-    made += _scaling.simplices(EQUATION, settings)
-    made += _scaling.taylor(EQUATION, "Taylor-LM", 3, settings)
-    for k in range(settings.sizes):
-        for depth in WIDTHS:
-            width = settings.widths(depth)[k : k + 1]
-            made += _scaling.networks(EQUATION, "tanh", depth, width, settings, _BATCH)
-    return made
+    built = _scaling.Run(EQUATION, _BUILT, seed=0, depth=2, width=12)
+    return [built, *_scaling.sweep([EQUATION], _BATCHES, settings)]
 
 
 def carry_out(run: _scaling.Run, settings: SettingsWithSizes) -> list[Row]:
@@ -167,15 +147,7 @@ def published(rows: list[Row], settings: SettingsWithSizes) -> list[Value]:
     samples, error = _SIMPLEX_GRAPH
     ours = _curves.median(rows, method="simplex", samples=samples)
     values = [Value(f"simplex, {samples:,} samples", error, "graph", ours)]
-    for depth, error in _GRAPHS.items():
-        width = WIDTHS[depth][-1]
-        if depth == 2:
-            ours = _curves.best(rows, EQUATION, "tanh", depth, width)
-            name = "tanh, depth 2, best"
-        else:
-            ours = _curves.median(rows, method="tanh", depth=depth, width=width)
-            name = f"tanh, depth {depth}, width {width}"
-        values.append(Value(name, error, "graph", ours))
+    values += _curves.compared(rows, EQUATION, "tanh", _GRAPHS, title="tanh")
     size = rmse(_target(settings.test_points).y_test)
     for width in SCALES["full"].taylor_widths:
         ours = _curves.median(rows, method="Taylor-LM", width=width) / size

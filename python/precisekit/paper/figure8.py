@@ -12,7 +12,7 @@ from ..objective import LeastSquares
 from ..optimize import minimize
 from ..plot import new_figure
 from . import _learning
-from ._learning import BOOSTING, STAGES, TRICKS, WIDE, Run, Task, reached
+from ._learning import BOOSTING, RATES, STAGES, TRICKS, WIDE, Run, Task, reached
 from ._training import not_interrupted, torch_init
 from ._values import Value
 
@@ -49,7 +49,7 @@ SCALES = {
         wide=600,
         low_curvature=25,
         adam=4000,
-        rates=(1e-1, 1e-2, 1e-3, 1e-4),
+        rates=RATES[:8:2],
         polynomials=1,
         points=2000,
         steps=25,
@@ -60,7 +60,7 @@ SCALES = {
         wide=25_000,
         low_curvature=500,
         adam=30_000,
-        rates=(1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5),
+        rates=RATES,
         polynomials=5,
         points=50_000,
         steps=200,

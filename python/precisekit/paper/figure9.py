@@ -7,7 +7,7 @@ from functools import partial
 from ..datasets import feynman
 from ..plot import new_figure
 from . import _learning
-from ._learning import STAGES, TRICKS, Grid, Row, Run, Settings, Task, reached
+from ._learning import RATES, STAGES, TRICKS, Grid, Row, Run, Settings, Task, reached
 from ._values import Value
 
 NOTES = """\
@@ -26,7 +26,7 @@ SCALES = {
         wide=0,
         low_curvature=15,
         adam=3000,
-        rates=(1e-1, 1e-2, 1e-3, 1e-4),
+        rates=RATES[:8:2],
     ),
     "full": Settings(
         samples=100_000,
@@ -34,7 +34,7 @@ SCALES = {
         wide=0,
         low_curvature=500,
         adam=50_000,
-        rates=(1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5),
+        rates=RATES,
     ),
 }
 
