@@ -73,7 +73,7 @@ def test_axes_get_the_degrees_they_need():
 @pytest.mark.parametrize("tol", [1e-4, 1e-8, 1e-12])
 def test_tolerance_saves_terms_and_holds(tol):
     f = of_rows(SMOOTH["1/(1+x^2+y^2+z^2)"][1])
-    p = from_function(f, [-1.0] * 3, [1.0] * 3, tol=tol)
+    p = from_function(f, [-1.0] * 3, [1.0] * 3, tol)
     full = from_function(f, [-1.0] * 3, [1.0] * 3)
     assert p.n_terms < full.n_terms
     assert p.relative_rmse <= 3 * tol

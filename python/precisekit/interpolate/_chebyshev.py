@@ -180,8 +180,8 @@ def from_function(
     f: Callable[[np.ndarray], np.ndarray],
     lo,
     hi,
-    *,
     tol: float = _EPS,
+    *,
     max_samples: int = 2**22,
 ) -> ChebyshevInterpolator:
     """Interpolate a function in Chebyshev points of a box, of as high a degree as it needs.
