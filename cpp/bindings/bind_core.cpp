@@ -27,6 +27,7 @@ void use_scipy(const py::dict& blas, const py::dict& lapack) {
   take_pointer(blas, "dsyrk", r.dsyrk);
   take_pointer(lapack, "dgeqrf", r.dgeqrf);
   take_pointer(lapack, "dorgqr", r.dorgqr);
+  take_pointer(lapack, "dpotrf", r.dpotrf);
   take_pointer(lapack, "dsyevd", r.dsyevd);
   take_pointer(lapack, "dgesdd", r.dgesdd);
 }

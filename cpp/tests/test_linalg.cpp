@@ -15,6 +15,7 @@ precisekit::linalg::Routines::Gemv dgemv_;
 precisekit::linalg::Routines::Syrk dsyrk_;
 precisekit::linalg::Routines::Geqrf dgeqrf_;
 precisekit::linalg::Routines::Orgqr dorgqr_;
+precisekit::linalg::Routines::Potrf dpotrf_;
 }
 #endif
 
@@ -31,6 +32,7 @@ void with_each_table(Body&& body) {
   table.dsyrk = &dsyrk_;
   table.dgeqrf = &dgeqrf_;
   table.dorgqr = &dorgqr_;
+  table.dpotrf = &dpotrf_;
   body();
   table = before;
 #endif
@@ -149,15 +151,57 @@ TEST(linalg_orthonormalize) {
   CHECK_THROWS(linalg::orthonormalize(wide), std::invalid_argument);
 }
 
+TEST(linalg_cholesky_upper) {
+  with_each_table([] {
+    const Matrix B = Random(4).matrix(70, 60);
+    Matrix A = B.transpose() * B;
+    const Matrix before = A;
+    CHECK(linalg::cholesky_upper(A));
+    CHECK_CLOSE((upper(A).transpose() * upper(A) - before).norm(), 0.0, 1e-13 * before.norm());
+    A = -before;
+    CHECK(!linalg::cholesky_upper(A));
+  });
+  Matrix wide(2, 3);
+  CHECK_THROWS(linalg::cholesky_upper(wide), std::invalid_argument);
+}
+
+TEST(normal_equations_without_damping_of_a_singular_matrix_are_not_a_number) {
+  const std::vector<Matrix> J{Matrix::Zero(5, 3)};
+  NormalEquations normal(J);
+  normal.form();
+  normal.set_damping(0.0);
+  CHECK(normal.solve(normal.project(Vector::Ones(5))).array().isNaN().all());
+}
+
 TEST(damped_jacobian_takes_the_low_rank_that_the_damping_leaves) {
   with_each_table([] {
     const std::vector<Index> block_rows{150, 130, 120};
-    const Matrix A = with_singular_values(400, 120, 1e-60);
+    const Matrix A = with_singular_values(400, 120, 1e-90);
     DampedJacobian jacobian(block_rows, 120);
     check_damped(jacobian, A, block_rows, 1e-6, 1e-5);
     const Index few = jacobian.rank();
     check_damped(jacobian, A, block_rows, 1e-14, 1e-5);
     CHECK(few < jacobian.rank() && jacobian.rank() <= 40);
+    CHECK(!jacobian.sharpen(1e-14));  // W leaves out nothing yet
+    check_damped(jacobian, A, block_rows, 1e-32, 1e-5);
+    CHECK(jacobian.rank() < 120 && jacobian.sharpen(1e-32));
+    check_damped(jacobian, A, block_rows, 1e-32, 1e-13);
+    CHECK(jacobian.rank() == 120 && !jacobian.sharpen(1e-32));
+  });
+}
+
+TEST(damped_jacobian_whose_rank_grows) {
+  with_each_table([] {
+    const std::vector<Index> block_rows{150, 130, 120};
+    const Matrix low = with_singular_values(400, 120, 1e-60);
+    const Matrix full = with_singular_values(400, 120, 1e-3);
+    DampedJacobian jacobian(block_rows, 120);
+    check_damped(jacobian, low, block_rows, 1e-6, 1e-5);
+    CHECK(jacobian.rank() < 120);
+    for (const double damping : {1e-6, 1e-14, 1e-8}) {  // QR between normal equations
+      check_damped(jacobian, full, block_rows, damping, 1e-13);
+      CHECK(jacobian.rank() == 120);
+    }
   });
 }
 
@@ -168,7 +212,7 @@ TEST(damped_jacobian_of_full_rank) {
     DampedJacobian jacobian(block_rows, 120);
     check_damped(jacobian, A, block_rows, 1e-4, 1e-13);
     CHECK(jacobian.rank() == 120);
-    check_damped(jacobian, A, block_rows, 1e-10, 1e-13);
+    check_damped(jacobian, A, block_rows, 1e-14, 1e-13);
     DampedJacobian narrow({20, 20}, 7);
     check_damped(narrow, with_singular_values(40, 7, 0.1), {20, 20}, 1e-6, 1e-13);
     CHECK(narrow.rank() == 7);

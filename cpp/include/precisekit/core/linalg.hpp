@@ -28,6 +28,7 @@ struct Routines {
                      int*);
   using Orgqr = void(const int*, const int*, const int*, double*, const int*, const double*,
                      double*, const int*, int*);
+  using Potrf = void(const char*, const int*, double*, const int*, int*);
   using Syevd = void(const char*, const char*, const int*, double*, const int*, double*, double*,
                      const int*, int*, const int*, int*);
   using Gesdd = void(const char*, const int*, const int*, double*, const int*, double*, double*,
@@ -40,6 +41,7 @@ struct Routines {
   Syrk* dsyrk = nullptr;
   Geqrf* dgeqrf = nullptr;
   Orgqr* dorgqr = nullptr;
+  Potrf* dpotrf = nullptr;
   Syevd* dsyevd = nullptr;
   Gesdd* dgesdd = nullptr;
   SetThreads* set_num_threads = nullptr;  // of the BLAS itself, where it has threads
@@ -165,6 +167,20 @@ Vector orthonormalize(Matrix& A) {
   const Vector diagonal = A.diagonal();
   dorgqr(&m, &n, &n, A.data(), &m, tau.data(), work.data(), &work_size, &info);
   return diagonal;
+}
+
+// The symmetric A (its upper triangle is read) = U'U: the upper triangle of A becomes U. False where
+// rounding has left A without a factorisation.
+template <int = 0>
+bool cholesky_upper(Matrix& A) {
+  if (A.rows() != A.cols()) throw std::invalid_argument("A must be square");
+  if (const auto dpotrf = routines().dpotrf) {
+    const int n = int(A.rows());
+    int info = 0;
+    dpotrf("U", &n, A.data(), &n, &info);
+    return info == 0;
+  }
+  return Eigen::LLT<Eigen::Ref<Matrix>, Eigen::Upper>(A).info() == Eigen::Success;
 }
 
 struct Eigensystem {

@@ -56,7 +56,7 @@ struct TaylorLmResult {
   double relative_rmse;  // at theta
   StopReason reason;
   Index iterations = 0, trials = 0, residual_evaluations = 0, jacobian_evaluations = 0;
-  double damping;  // where it ended, for a warm start
+  double damping;  // for a warm start: the next one; after a stall the last that gained
 };
 
 struct TaylorLmHooks {
@@ -92,40 +92,50 @@ class TaylorLm {
     Vector& theta = result.theta;
     Vector residual;
     double error = relative_rmse(theta, residual);
-    double damping = options_.damping, milestone = error;
+    double damping = options_.damping, gaining = damping;  // the last with which a step gained
+    double milestone = error;
     Index last_gain = 0;  // in trials
+    const auto stuck = [&] {
+      result.damping = damping = gaining;
+      last_gain = trials_;
+      return !jacobian_->sharpen(gaining);
+    };
     result.relative_rmse = error;
     if (!std::isfinite(error)) return finish(result, StopReason::not_finite);
     for (Index iteration = 0;; ++iteration) {
       result.iterations = iteration;
       result.relative_rmse = error;
-      result.damping = damping;
       const bool stop =
           hooks.observe && hooks.observe({iteration, seconds(), error, damping, theta});
       if (error < milestone * (1.0 - kStallGain)) {
         milestone = error;
         last_gain = trials_;
       }
+      result.damping = damping;
       if (error <= options_.tolerance) return finish(result, StopReason::tolerance);
       if (stop) return finish(result, StopReason::interrupted);
-      if (trials_ - last_gain > kStallTrials) return finish(result, StopReason::stalled);
+      if (trials_ - last_gain > kStallTrials && stuck()) return finish(result, StopReason::stalled);
       if (iteration >= options_.max_iterations) return finish(result, StopReason::max_iterations);
 
       if (!linearize(theta, residual, damping)) return finish(result, stop_reason_);
       Trial best;
       double tried = damping;
+      std::optional<StopReason> end;
       for (int failures = 0;; ++failures) {
-        const Trial trial = try_damping(theta, tried);
+        best = try_damping(theta, tried);
         ++trials_;
-        if (trial.error < error) {
-          best = trial;
-          break;
-        }
+        if (best.error < error) break;
         if (aborted_) return finish(result, stop_reason_);
-        if (trials_ - last_gain > kStallTrials) return finish(result, StopReason::stalled);
         tried *= std::pow(10.0, std::max(failures, 1));  // 10, 10, 100, 1000, ...
-        if (tried > kLargestDamping) return finish(result, StopReason::no_damping);
+        if (trials_ - last_gain > kStallTrials) end = StopReason::stalled;
+        else if (tried > kLargestDamping) end = StopReason::no_damping;
+        if (end) break;
       }
+      if (end) {
+        if (stuck()) return finish(result, *end);
+        continue;
+      }
+      if (best.error < error * (1.0 - kStallGain)) gaining = tried;
       damping = next_damping(tried, error, best);
       theta = best.theta;
       error = relative_rmse(theta, residual);
