@@ -80,15 +80,16 @@ def test_products_of_any_sign():
 
 
 def test_a_sum_of_products_is_a_function_of_it():
-    """Scalings first, then shifts of what they leave, and not one more scaling."""
+    """Scalings first, then shifts of what they leave, and at last it is its own first power."""
 
     def f(X):
         return X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] + X[:, 4] * X[:, 5]
 
     symmetries, X = found(f, [1] * 6, [5] * 6)
     variables, factor = symmetries(X)
-    np.testing.assert_allclose(variables[:, 0], f(X), rtol=1e-14)
-    assert variables.shape[1] == 1 and np.all(factor == 1)
+    assert variables.shape[1] == 1
+    for one in (variables[:, 0], factor):
+        np.testing.assert_allclose(one, f(X), rtol=1e-14)
 
 
 def test_roots_and_squares():
@@ -104,9 +105,24 @@ def test_roots_and_squares():
     )
 
 
-def test_one_variable_always_stays():
-    symmetries, X = found(lambda X: X[:, 0] * X[:, 1] ** 2, [1, 1], [2, 2])
-    assert symmetries(X)[0].shape == (400, 1)
+@pytest.mark.parametrize(
+    "f, words",
+    [
+        (lambda X: 3 * X[:, 0] * X[:, 1] ** 2, "x1 x2**2 F(x2)"),
+        (lambda X: 1 / np.sqrt(X[:, 0] + X[:, 1]), "(x2 + x1)**(-1/2) F(x2 + x1)"),
+    ],
+)
+def test_one_variable_stays_and_a_power_of_it_goes(f, words):
+    symmetries, X = found(f, [1, 1], [2, 2])
+    variables, factor = symmetries(X)
+    assert variables.shape == (400, 1)
+    np.testing.assert_allclose(f(X) / factor, (f(X) / factor)[0], rtol=1e-14)
+    assert str(symmetries) == words
+
+
+def test_a_last_variable_of_any_sign_has_no_power():
+    symmetries, X = found(lambda X: (X[:, 0] - X[:, 1]) ** 2, [1, 1], [2, 2])
+    assert [relation.kind for relation in symmetries.relations] == ["shift"]
 
 
 def test_a_variable_without_influence_goes():
@@ -115,9 +131,12 @@ def test_a_variable_without_influence_goes():
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
-def test_chain_rule(n_outputs):
-    """pull_back against complex steps, through shifts and scalings."""
+@pytest.mark.parametrize("power", [(), (Relation("scaling", 0, np.ones(1), -1.5),)])
+def test_chain_rule(n_outputs, power):
+    """pull_back against differences, through shifts, scalings and a power at last."""
     symmetries, X = found(gravity, *BOX)
+    symmetries = symmetries + Symmetries(power)
+    assert symmetries.lead(X.shape[1], 1) and not symmetries.lead(X.shape[1], 2)
 
     def F(z):
         return np.stack([np.exp(z[:, 0] * (1 + k)) for k in range(n_outputs)], axis=1)

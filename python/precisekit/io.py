@@ -284,10 +284,10 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     model.target_scale_ = scale
     # a file written before there were symmetries has none
     relations = [Relation.checked(**relation) for relation in header.get("symmetries", [])]
-    n_features = lo.size + len(relations)
-    if any(r.n_variables != n_features - k for k, r in enumerate(relations)):
-        raise ValueError(f"symmetries and input map do not fit {n_features} inputs")
+    n_features = relations[0].n_variables if relations else lo.size
     model.symmetries_ = Symmetries(tuple(relations))
+    if not model.symmetries_.lead(n_features, lo.size):
+        raise ValueError(f"symmetries and input map do not fit {n_features} inputs")
     model.n_features_in_ = n_features
     model._single_output = bool(header["single_output"])
     columns = {f.name: _HISTORY + f.name for f in fields(History)}

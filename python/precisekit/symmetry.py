@@ -8,7 +8,9 @@ hold at every point,
     scaling:  sum_i v_i x_i df/dx_i = w f    f(e^(t v) x) = e^(t w) f(x)
 
 (the latter is Buckingham's pi theorem without the table of units). Each relation takes one variable
-out of the problem exactly, and few variables are what a fit to the last digits wants. The idea to
+out of the problem exactly, and few variables are what a fit to the last digits wants. The last one
+stays, but a power of it may be taken out, so that what is next to a power is next to constant, also
+a little outside of the samples. The idea to
 test a fitted network for symmetries is that of AI Feynman (Udrescu and Tegmark, Science Advances 6,
 2020); there each is tested on its own, here all come from the derivatives.
 """
@@ -44,7 +46,7 @@ class Relation:
     ----------
     kind : {"shift", "scaling"}
     pivot : int
-        Column that is taken out, with coefficient 1.
+        Column that is taken out, with coefficient 1; where it is the only one, it stays.
     coefficients : ndarray (d,)
         v, with ``coefficients[pivot] == 1``.
     weight : float
@@ -70,18 +72,25 @@ class Relation:
         """Number of variables before one is taken out."""
         return len(self.coefficients)
 
+    @property
+    def n_left(self) -> int:
+        """Number of variables after it."""
+        return max(self.n_variables - 1, 1)
+
     def variables(self, X: np.ndarray) -> np.ndarray:
-        """What the function depends on besides a factor: (n, d - 1)."""
+        """What the function depends on besides a factor: (n, n_left)."""
         base = X[:, self.pivot, None]
-        v = np.delete(self.coefficients, self.pivot)
-        rest = np.delete(X, self.pivot, axis=1)
-        if self.kind == "shift":
-            return rest - v * base
-        if np.any(base <= 0):
+        if self.kind == "scaling" and np.any(base <= 0):
             row = int(np.argmax(base <= 0))
             raise ValueError(
                 f"X[{row}] has {base[row, 0]} where this model takes powers: it must be positive"
             )
+        if self.n_variables == 1:
+            return X
+        v = np.delete(self.coefficients, self.pivot)
+        rest = np.delete(X, self.pivot, axis=1)
+        if self.kind == "shift":
+            return rest - v * base
         return rest * np.power(base, -v)
 
     def factor(self, X: np.ndarray) -> np.ndarray:
@@ -96,11 +105,14 @@ class Relation:
         X : ndarray (n, d)
         value : ndarray (n, ...)
             F.
-        gradient : ndarray (n, ..., d - 1)
+        gradient : ndarray (n, ..., n_left)
             Derivatives of F with respect to `variables`.
         """
         between = (slice(None),) + (None,) * (gradient.ndim - 2)
         base = X[:, self.pivot][between]
+        if self.n_variables == 1:
+            factor = self.factor(X)[between]
+            return factor[..., None] * (gradient + (self.weight / base * value)[..., None])
         v = np.delete(self.coefficients, self.pivot)
         others = np.delete(np.arange(X.shape[1]), self.pivot)
         result = np.empty((*gradient.shape[:-1], X.shape[1]))
@@ -129,13 +141,26 @@ class Symmetries:
         return Symmetries(self.relations + other.relations)
 
     def __call__(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The variables that are left (n, d - len(relations)), and the factor (n,)."""
+        """The variables that are left (n, n_left), and the factor (n,)."""
         factor = np.ones(len(X))
         for relation in self.relations:
             if relation.kind == "scaling":
                 factor = factor * relation.factor(X)
             X = relation.variables(X)
         return X, factor
+
+    @property
+    def take_a_power(self) -> bool:
+        """Whether one variable was left, and a power of it is taken out."""
+        return bool(self.relations) and self.relations[-1].n_variables == 1
+
+    def lead(self, n_variables: int, n_left: int) -> bool:
+        """Whether they fit together, and leave so many variables of so many."""
+        for relation in self.relations:
+            if relation.n_variables != n_variables:
+                return False
+            n_variables = relation.n_left
+        return n_variables == n_left
 
     def __str__(self) -> str:
         """The structure in words: "x1**2 F(x2/x1, x3 - x4)" of unnamed inputs."""
@@ -157,10 +182,13 @@ class Symmetries:
     def _words(self, names) -> tuple[list[str], list[str]]:
         factors, variables = [], [str(name) for name in names]
         for relation in self.relations:
-            pivot = variables.pop(relation.pivot)
-            v = np.delete(relation.coefficients, relation.pivot)
+            pivot = variables[relation.pivot]
             if relation.weight:
                 factors.append(_power_text(pivot, relation.weight))
+            if relation.n_variables == 1:
+                break
+            del variables[relation.pivot]
+            v = np.delete(relation.coefficients, relation.pivot)
             join = _difference_text if relation.kind == "shift" else _quotient_text
             variables = [join(left, pivot, c) for left, c in zip(variables, v)]
         return factors, variables
@@ -209,8 +237,11 @@ def find_symmetries(X, values, gradient, error: float) -> tuple[Symmetries, floa
     found, worst = Symmetries(), 0.0
     searches = list(product(range(1, _LARGEST_SUPPORT + 1), KINDS))
     at = 0
-    while at < len(searches) and X.shape[1] > 1:
+    while at < len(searches) and not found.take_a_power:
         size, kind = searches[at]
+        if size > X.shape[1] or (X.shape[1] == 1 and kind == "shift"):
+            at += 1
+            continue
         relation, left = _first_relation(kind, size, X, values, gradient, tolerance)
         if relation is None:
             at += 1
@@ -244,6 +275,8 @@ def _first_relation(kind, size, X, values, gradient, tolerance) -> tuple[Relatio
         if vector is None:
             continue
         weight = vector[size] if kind == "scaling" else 0.0
+        if d == 1 and weight == 0:
+            continue
         if (weight != 0, left) >= best_cost:
             continue
         relation = _relation(kind, np.array(support), vector[:size], weight, X, values, gradient)
@@ -309,6 +342,10 @@ def _without_pivot(relation, X, values, gradient):
     others = np.delete(np.arange(X.shape[1]), relation.pivot)
     if relation.kind == "shift":
         return relation.variables(X), values, gradient[..., others]
+    if relation.n_variables == 1:
+        factor = relation.factor(X)[:, None]
+        slope = relation.weight / X * values
+        return X, values / factor, (gradient - slope[..., None]) / factor[..., None]
     factor = relation.factor(X)[:, None]
     powers = np.power(X[:, relation.pivot, None], relation.coefficients[others])
     gradient = gradient[..., others] * powers[:, None] / factor[..., None]

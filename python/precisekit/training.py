@@ -349,10 +349,14 @@ class Run:
         """A network that is not trained yet, for ``data`` or the samples as they are posed."""
         net = self._make_net(posing)
         theta = net.init(self._seed)
+        data = self._data.posed(posing) if data is None else data
         n_inputs, n_first = net.sizes[:2]
+        n_last, n_outputs = net.sizes[-2:]
         if len(net.sizes) > 2:
-            gain = _first_layer_gain(self._data.posed(posing) if data is None else data)
-            theta[: (n_inputs + 1) * n_first] *= gain
+            theta[: (n_inputs + 1) * n_first] *= _first_layer_gain(data)
+        if posing.symmetries.take_a_power:  # what is left is next to constant
+            theta[-n_outputs * (n_last + 1) :] = 0.0
+            theta[-n_outputs:] = np.average(data.y, axis=0, weights=data.weight)
         return Model(net, posing, theta)
 
     def _race(self, symmetries: Symmetries, kinds: tuple[str, ...] = ()) -> Model:
