@@ -131,8 +131,9 @@ def finish(axes, rows: list[Row], equation: str, first: Curve | None = None) -> 
     interpolation, N^(-2/2) from the beginning of a network's curve."""
     _, simplex = _interpolation(rows, equation)
     d = _inputs(equation)
-    _guide(axes, simplex.N[-1], simplex.mean[-1], 2 / d, r"$N^{-2/d}$", _SIMPLEX_COLOUR)
-    if first is not None and d > 2:
+    if simplex.N.size:
+        _guide(axes, simplex.N[-1], simplex.mean[-1], 2 / d, r"$N^{-2/d}$", _SIMPLEX_COLOUR)
+    if first is not None and first.N.size and d > 2:
         height = first.median[0] * (2 if equation == "II.6.15a" else 1)  # as in the paper
         _guide(axes, first.N[0], height, 1.0, r"$N^{-2/2}$", "#3a8f4d")
 

@@ -9,13 +9,20 @@ A figure is a module ``figureN`` with
 - ``carry_out(run, settings)``: does one of them, perhaps in another process; a list of rows;
 - ``draw(rows, settings)``: a matplotlib Figure in the published layout;
 - ``published(rows, settings)``: a list of `Value`.
+
+A figure can be stopped at any time, and part of it asked for: `draw` and `published` take what rows
+there are.
 """
 
 from __future__ import annotations
 
+import shlex
+import signal
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -42,12 +49,20 @@ FIGURES = {
 
 
 def run(
-    figure: str, scale: str = "quick", output="paper", *, executor=None, workers=1, verbose=0
+    figure: str,
+    scale: str = "quick",
+    output="paper",
+    *,
+    only: Sequence[str] = (),
+    executor=None,
+    workers=1,
+    verbose=0,
 ) -> list[Value]:
     """Reproduce a figure of the paper.
 
-    Writes ``figN.csv`` (each result as it comes, so that a run that was stopped goes on),
-    ``figN.png``, ``figN.svg`` and ``figN.md``, which has the published values beside ours.
+    Writes ``figN.csv`` (each result as it comes, so that what was stopped goes on), ``figN.png``,
+    ``figN.svg`` and ``figN.md``, which has the published values beside ours. An exception, Ctrl-C
+    among them, leaves these of what is done.
 
     Parameters
     ----------
@@ -57,6 +72,9 @@ def run(
         "full" has the paper's settings, and may take hours.
     output : path
         Folder of the results.
+    only : sequence of str, optional
+        Carry out those runs only whose names have one of these in them, such as "teacher" in Figure
+        8; the names are in the first column of the table. All by default.
     executor : concurrent.futures.Executor, optional
         Where the runs are carried out: a pool of processes, or one of Dask or MPI.
     workers : int
@@ -72,17 +90,15 @@ def run(
     Raises
     ------
     ValueError
-        For an unknown figure or scale, and for an output that holds results of other settings;
-        nothing has been written then.
+        For an unknown figure or scale, for `only` without such a run, and for an output that holds
+        results of other settings; nothing has been written then.
     OSError
         Where the output cannot be written.
     ImportError
         Without matplotlib.
     """
     _check(figure, scale, workers)
-    reproduction = Reproduction(figure, scale, output)
-    reproduction.carry_out(executor, workers, verbose)
-    return reproduction.finish()
+    return Reproduction(figure, scale, output, only=only).run(executor, workers, verbose)
 
 
 def run_all(
@@ -95,13 +111,11 @@ def run_all(
     _check(next(iter(FIGURES)), scale, workers)
     # all tables are opened before the first run, so that what is refused is so at once
     reproductions = [Reproduction(figure, scale, output) for figure in FIGURES]
-    values = {}
-    for reproduction in reproductions:
-        reproduction.carry_out(executor, workers, verbose)
-        values[reproduction.figure] = reproduction.finish()
-    sections = [r.section(values[r.figure]) for r in reproductions]
-    Path(output, "index.html").write_text(_report.page(sections), encoding="utf-8")
-    return values
+    try:
+        return {each.figure: each.run(executor, workers, verbose) for each in reproductions}
+    finally:
+        sections = [each.section for each in reproductions if each.path(".png").exists()]
+        Path(output, "index.html").write_text(_report.page(sections), encoding="utf-8")
 
 
 class Reproduction:
@@ -110,11 +124,19 @@ class Reproduction:
     Settings are those of the scale; tests give smaller ones.
     """
 
-    def __init__(self, figure: str, scale: str, output, settings=None):
+    def __init__(self, figure: str, scale: str, output, settings=None, only: Sequence[str] = ()):
         require_matplotlib()
         self.figure, self.scale, self.folder = figure, scale, Path(output)
+        self.only = (only,) if isinstance(only, str) else tuple(only)
         self.module = self.module_of(figure)
         self.settings = self.module.SCALES[scale] if settings is None else settings
+        self.runs = self.module.runs(self.settings)
+        for text in self.only:
+            if not any(text in run.name for run in self.runs):
+                raise ValueError(
+                    f"only: {figure} has no run with {text!r} in its name; the first is "
+                    f"{self.runs[0].name!r}"
+                )
         self.table = Table(self.path(".csv"), self.module.Row, self.settings)
 
     @staticmethod
@@ -127,44 +149,81 @@ class Reproduction:
 
     @property
     def command(self) -> str:
-        return f"precisekit paper {self.figure} --scale {self.scale} --output {self.folder}"
+        only = ["--only", *self.only] if self.only else []
+        command = ["precisekit", "paper", self.figure, "--scale", self.scale, *only]
+        return shlex.join([*command, "--output", str(self.folder)])
 
     def path(self, suffix: str) -> Path:
         return self.folder / f"{self.figure}{suffix}"
 
+    def run(self, executor=None, workers: int = 1, verbose: int = 0) -> list[Value]:
+        """Carry out and finish; what is stopped is finished as it is."""
+        try:
+            self.carry_out(executor, workers, verbose)
+        finally:
+            values = self.finish()
+        return values
+
     def carry_out(self, executor=None, workers: int = 1, verbose: int = 0) -> None:
-        """Do the runs that are not in the table."""
-        runs = self.module.runs(self.settings)
-        left = [run for run in runs if run.name not in self.table.done]
+        """Do the runs that were asked for and are not in the table."""
+        done = self.table.done
+        asked = [run for run in self.runs if any(text in run.name for text in self.only or [""])]
+        left = [run for run in asked if run.name not in done]
         threads = max(1, get_num_threads() // workers)
         began = time.perf_counter()
         job = (self.module.carry_out, self.settings, threads)
-        results = completed(_job, left, *job, executor=executor, workers=workers)
-        for k, rows in enumerate(results, len(runs) - len(left) + 1):
-            self.table.add(*rows)
-            if verbose:
-                seconds = time.perf_counter() - began
-                progress = f"{self.figure} {k:4d} of {len(runs)} {seconds:8.1f} s"
-                print(f"{progress}  {rows[0].run}", flush=True)
+        with closing(completed(_job, left, *job, executor=executor, workers=workers)) as results:
+            for k, rows in enumerate(results, len(asked) - len(left) + 1):
+                self.table.add(*rows)
+                if verbose:
+                    seconds = time.perf_counter() - began
+                    progress = f"{self.figure} {k:4d} of {len(asked)} {seconds:8.1f} s"
+                    print(f"{progress}  {rows[0].run}", flush=True)
 
     def finish(self) -> list[Value]:
         """Draw, and compare with what is published."""
         picture = self.module.draw(self.table.rows, self.settings)
         save_figure(picture, self.path(".svg"))
         _save_png(picture, self.path(".png"))
+        self.path(".md").write_text(self._page(), encoding="utf-8")
+        return self.values
+
+    @property
+    def n_done(self) -> int:
+        """How many of the runs are in the table."""
+        done = self.table.done
+        return sum(run.name in done for run in self.runs)
+
+    @property
+    def values(self) -> list[Value]:
         values = self.module.published(self.table.rows, self.settings)
-        self.path(".md").write_text(self._page(values), encoding="utf-8")
-        return values
+        return [replace(value, pending=self.n_done < len(self.runs)) for value in values]
+
+    @property
+    def summary(self) -> str:
+        """How many of the values are met, and, while runs are left, how many are done."""
+        text = summary(self.values)
+        if self.n_done < len(self.runs):
+            text = f"{self.n_done} of {len(self.runs)} runs done: {text}"
+        return text
 
     @property
     def title(self) -> str:
         return f"Figure {self.figure.removeprefix('fig')}. {FIGURES[self.figure]}"
 
-    def section(self, values: list[Value]) -> _report.Section:
+    @property
+    def section(self) -> _report.Section:
         """What the report of all figures has of this one."""
-        return _report.Section(self.title, self.path(".png"), values, self.command, self.notes)
+        return _report.Section(
+            title=self.title,
+            picture=self.path(".png"),
+            values=self.values,
+            summary=self.summary,
+            command=self.command,
+            notes=self.notes,
+        )
 
-    def _page(self, values: list[Value]) -> str:
+    def _page(self) -> str:
         settings = ", ".join(f"{name} {value}" for name, value in asdict(self.settings).items())
         return "\n\n".join(
             [
@@ -173,8 +232,8 @@ class Reproduction:
                 self.notes,
                 f"`{self.command}`",
                 f"Settings: {settings}.",
-                f"{summary(values)}.",
-                markdown(values) + "\n",
+                f"{self.summary}.",
+                markdown(self.values) + "\n",
             ]
         )
 
@@ -218,6 +277,14 @@ def add_parsers(experiments) -> None:
             help="quick: minutes, and the shape of things; full: the paper's settings, which may "
             "take hours (quick)",
         )
+        if name in FIGURES:
+            parser.add_argument(
+                "--only",
+                nargs="+",
+                default=(),
+                metavar="TEXT",
+                help="part of the figure: the runs whose names have one of these in them (all)",
+            )
         parser.add_argument(
             "--workers",
             type=int,
@@ -237,20 +304,35 @@ def add_parsers(experiments) -> None:
 
 
 def _command(arguments) -> int:
+    report = "index.html" if arguments.figure == "all" else f"{arguments.figure}.md"
+    page = arguments.output / report
     options = dict(output=arguments.output, workers=arguments.workers, verbose=1)
     try:
-        if arguments.figure == "all":
-            for figure, values in run_all(arguments.scale, **options).items():
-                print(f"{figure}: {summary(values)}")
-            print(arguments.output / "index.html")
-        else:
-            values = run(arguments.figure, arguments.scale, **options)
-            print(f"{markdown(values)}\n\n{summary(values)}")
-            print(arguments.output / f"{arguments.figure}.md")
+        with _sigterm_as_ctrl_c():
+            if arguments.figure == "all":
+                for figure, values in run_all(arguments.scale, **options).items():
+                    print(f"{figure}: {summary(values)}")
+            else:
+                values = run(arguments.figure, arguments.scale, only=arguments.only, **options)
+                print(f"{markdown(values)}\n\n{summary(values)}")
     except KeyboardInterrupt:
-        print("paper: stopped; the same command goes on from here", file=sys.stderr)
+        print(
+            f"paper: stopped; {page} has what is done, and the same command goes on from here",
+            file=sys.stderr,
+        )
         return 130
     except (ValueError, OSError, ImportError) as error:
         print(f"paper: {error}", file=sys.stderr)
         return 2
+    print(page)
     return 0
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """What a time limit of the shell or of a cluster sends stops as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -221,8 +221,11 @@ def _tricks(bench: _Bench, curve: _Curve, settings: Settings, low_curvature: boo
 
 
 def reached(rows: list[Row], run: Run, stage: str, settings: Settings, task: Task) -> float:
-    """Test RMSE at the end of a stage; NaN where fewer steps than the paper's cut it short."""
+    """Test RMSE at the end of a stage; NaN where it is not there, and where fewer steps than the
+    paper's cut it short."""
     found = [row for row in rows if row.run == run.name and row.stage == stage]
+    if not found:
+        return np.nan
     first, second, wide = task.iterations
     limit, wanted = {
         STAGES[0]: (settings.narrow, first),
@@ -234,9 +237,10 @@ def reached(rows: list[Row], run: Run, stage: str, settings: Settings, task: Tas
 
 
 def lowest_of_adam(rows: list[Row], task: Task, settings: Settings, wanted: int) -> float:
-    """The lowest test RMSE of all rates and steps; NaN of fewer steps than the paper's."""
+    """The lowest test RMSE of all rates and steps; NaN where a rate is missing, and of fewer steps
+    than the paper's."""
     names = {Run(task.name, rate(lr)).name for lr in settings.rates}
-    if settings.adam < wanted:
+    if settings.adam < wanted or not names <= {row.run for row in rows}:
         return np.nan
     return min(row.test for row in rows if row.run in names)
 
@@ -274,6 +278,8 @@ def draw_panel(axes, task: Task, rows: list[Row], settings: Settings) -> None:
     for method, style in _BEYOND_STYLES.items():
         curve = _of(rows, Run(task.name, method))
         _plot(axes, curve, lw=1.4, label=f"{method}, width 20", **style)
+        if not curve:
+            continue
         end = curve[-1].step, curve[-1].test
         axes.plot(*end, "o", ms=4, color=style["color"])
         axes.annotate(

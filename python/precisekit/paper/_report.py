@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from ._values import HEADINGS, Value, cells, summary
+from ._values import HEADINGS, Value, cells
 
 _STYLE = """
 body { max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222;
@@ -30,6 +30,7 @@ class Section(NamedTuple):
     title: str
     picture: Path
     values: list[Value]
+    summary: str
     command: str
     notes: str
 
@@ -38,7 +39,7 @@ def page(sections: list[Section]) -> str:
     """The HTML."""
     links = "\n".join(
         f'<li><a href="#{section.picture.stem}">{escape(section.title)}</a>: '
-        f"{summary(section.values)}</li>"
+        f"{escape(section.summary)}</li>"
         for section in sections
     )
     return f"""<!DOCTYPE html>

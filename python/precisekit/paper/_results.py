@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import get_type_hints
@@ -56,7 +58,11 @@ class Table:
     def add(self, *rows) -> None:
         """Append the rows of a run, all of them."""
         self.rows += rows
-        self._write()
+        try:
+            self._write()
+        except KeyboardInterrupt:  # must not cost what is done
+            self._write()
+            raise
 
     def _read(self) -> None:
         found, _, text = self.path.read_text().partition("\n")
@@ -113,20 +119,42 @@ def completed(
     """``function(task, *arguments)`` for each task, in the order in which they are done.
 
     They run in the executor, else in as many processes as there are workers, else, of one worker,
-    here. Those that have not begun when the caller stops, or one of them fails, never do.
+    here. Those that have not begun when the caller stops, or one of them fails, never do; those
+    in processes of our own end at once.
     """
     if executor is None and workers == 1:
         yield from (function(task, *arguments) for task in tasks)
         return
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures import as_completed
 
-    own = ProcessPoolExecutor(workers) if executor is None else None
-    futures = [(executor or own).submit(function, task, *arguments) for task in tasks]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()
-        if own is not None:
-            own.shutdown()
+    with _processes(workers) if executor is None else nullcontext(executor) as pool:
+        futures = [pool.submit(function, task, *arguments) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            if executor is not None:
+                for future in futures:
+                    future.cancel()
+
+
+@contextmanager
+def _processes(n: int):
+    """A pool of processes, which end at once where the block does not run to its end."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import active_children
+
+    others = active_children()
+    with ProcessPoolExecutor(n, initializer=_leave_signals_to_the_caller) as pool:
+        try:
+            yield pool
+        except BaseException:
+            for child in set(active_children()).difference(others):
+                child.terminate()
+            raise
+
+
+def _leave_signals_to_the_caller() -> None:
+    """Ctrl-C reaches every process of a terminal: the caller ends the others, without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -12,7 +12,7 @@ from ..datasets import feynman
 from ..estimators import MLPRegressor
 from ..modular import PAPER_GRAPHS, ModularMLP, ModularMLPRegressor
 from ..network import MLP
-from ._training import Data, Standardised, adam, rmse, simplex_rmse, torch_init
+from ._training import Data, Standardised, adam, fitted, rmse, simplex_rmse, torch_init
 
 # The paper's: as many parameters as simplex interpolation has with 64, 256 ... 65,536 samples in
 # three dimensions.
@@ -276,9 +276,7 @@ def _taylor(run: Run, settings: Settings) -> dict:
     parameters = sum(MLP([n, *hidden, 1]).n_params for n in inputs)
     samples = max(_TAYLOR_SAMPLES * parameters, _LEAST_TAYLOR_SAMPLES)
     data = _data(run, samples, settings)
-    model.fit(data.X, data.y)
-    if model.report_.interrupted:
-        raise KeyboardInterrupt
+    fitted(model.fit(data.X, data.y))
     return dict(
         parameters=model.report_.n_params,
         samples=samples,

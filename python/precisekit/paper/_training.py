@@ -105,6 +105,13 @@ def not_interrupted(result):
     return result
 
 
+def fitted(model):
+    """The model; KeyboardInterrupt if Ctrl-C ended its fit, as half a fit counts for nothing."""
+    if model.report_.interrupted:
+        raise KeyboardInterrupt
+    return model
+
+
 class LowestTest:
     """A callback that keeps the lowest test error of a run, and the parameters there."""
 

@@ -147,16 +147,17 @@ def draw(rows: list[Row], settings: Settings):
     figure, axes = new_figure((10.5, 7.2), columns=3, rows=2)
     for line, (panel, problem) in zip(axes, _PROBLEMS.items()):
         for each, method in zip(line, _METHODS):
-            row = by_name[Run(panel, method).name]
-            regions = problem.regions(np.array(row.theta.split(), dtype=np.float64))
-            regions.plot(each)
+            row = by_name.get(Run(panel, method).name)
+            outcome = "not run yet"
+            if row is not None:
+                regions = problem.regions(np.array(row.theta.split(), dtype=np.float64))
+                regions.plot(each)
+                plural = "s"[: row.regions > 1]
+                outcome = f"RMSE {row.test:.3g}, {row.regions} linear region{plural}"
             (_finish_line if panel == "1a" else _finish_plane)(each, problem)
             network = f"relu {'-'.join(map(str, problem.sizes))}, {method}"
-            each.set_title(
-                f"{'simplex interpolation' if method == 'simplex' else network}\n"
-                f"RMSE {row.test:.3g}, {row.regions} linear region{'s'[: row.regions > 1]}",
-                fontsize=10,
-            )
+            kind = "simplex interpolation" if method == "simplex" else network
+            each.set_title(f"{kind}\n{outcome}", fontsize=10)
     return figure
 
 
@@ -187,5 +188,6 @@ _PUBLISHED = {
 def published(rows: list[Row], settings: Settings) -> list[Value]:
     ours = {row.run: row.test for row in rows}
     return [
-        Value(f"{name}, test RMSE", value, "read", ours[name]) for name, value in _PUBLISHED.items()
+        Value(f"{name}, test RMSE", value, "read", ours.get(name, np.nan))
+        for name, value in _PUBLISHED.items()
     ]

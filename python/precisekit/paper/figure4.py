@@ -213,7 +213,7 @@ def draw(rows: list[Row], settings: Settings):
                 "3-D": r"3-D: $y = \arcsin(\lambda/(n d))$",
             }[name]
         )
-        lowest = min(row.test for row in rows if row.run.startswith(name))
+        lowest = min((row.test for row in rows if row.run.startswith(name)), default=1e-16)
         axes.set_ylim(lowest / 4, 3)
         axes.legend(frameon=False, fontsize=8, loc="upper right")
     return figure
@@ -227,7 +227,9 @@ def _plot_curve(axes, method: str, curve: list[Row], d: int) -> None:
         degree = int(method.split()[1])
         label, colour = _ORDER_NAMES.get(degree, method), _COLOURS[degree]
         style = "--" if degree == 9 else "-"
-    points, errors = np.array([(row.points, row.test) for row in curve]).T
+    points, errors = (
+        np.array([getattr(row, name) for row in curve]) for name in ("points", "test")
+    )
     axes.plot(points, errors, style, color=colour, label=label, lw=1.4, marker="o", ms=2.5)
     above = np.flatnonzero(errors > _GUIDED)
     if degree is None or not len(above):
@@ -279,7 +281,9 @@ def published(rows: list[Row], settings: Settings) -> list[Value]:
     for name, (points, floor) in _FIRST_PRECISE.items():
         precise = [row for row in rows if row.run == name and row.test < _PRECISE]
         ours = precise[0].points if precise else np.nan
-        values.append(Value(f"{name}, points for {_PRECISE:g}", points, "SciPy", ours))
+        values.append(
+            Value(f"{name}, points for {_PRECISE:g}", points, "SciPy", ours, is_error=False)
+        )
         # the floor shows beyond the first precise points only
         lowest = min(row.test for row in precise) if len(precise) > 2 else np.nan
         values.append(Value(f"{name}, smallest error", floor, "goal", lowest))

@@ -86,11 +86,13 @@ def carry_out(run: Run, settings: Settings) -> list[Row]:
 
 
 def draw(rows: list[Row], settings: Settings):
+    figure, panels = new_figure((12.0, 4.8), columns=2)
+    if not rows:
+        return figure
     names = ("eigenvalue", "gradient", "published", "residual")
     columns = [np.array([getattr(row, name) for row in rows]) for name in names]
     eigenvalues, gradient, published, residual = columns
     spectrum = HessianSpectrum(eigenvalues, np.empty((0, 0)), gradient, published, residual)
-    figure, panels = new_figure((12.0, 4.8), columns=2)
     lowest = np.min(np.abs(eigenvalues[eigenvalues != 0]))
     for axes, as_published in zip(panels, (True, False)):
         spectrum.plot(axes, published=as_published)
@@ -103,17 +105,23 @@ def draw(rows: list[Row], settings: Settings):
 
 
 _PLATEAU = slice(5, 40)
+_GRAPH = {
+    "eigenvalue 1": 5.6,
+    "eigenvalue 2": 2.8,
+    "eigenvalue 3": 5e-2,
+    "eigenvalue 4": 2e-3,
+    "plateau, eigenvalues 6 to 40": 9e-5,
+    "number of positive eigenvalues": 850,
+    "most negative eigenvalue, absolute": 9e-5,
+}
 
 
 def published(rows: list[Row], settings: Settings) -> list[Value]:
-    values = np.array([row.eigenvalue for row in rows])
-    top = (5.6, 2.8, 5e-2, 2e-3)
+    ours = [np.nan] * len(_GRAPH)
+    if rows:
+        values = np.array([row.eigenvalue for row in rows])
+        ours = [*values[:4], np.median(values[_PLATEAU]), np.sum(values > 0), -values[-1]]
     return [
-        *(
-            Value(f"eigenvalue {i + 1}", value, "graph", float(ours))
-            for i, (value, ours) in enumerate(zip(top, values))
-        ),
-        Value("plateau, eigenvalues 6 to 40", 9e-5, "graph", float(np.median(values[_PLATEAU]))),
-        Value("number of positive eigenvalues", 850, "graph", float(np.sum(values > 0))),
-        Value("most negative eigenvalue, absolute", 9e-5, "graph", float(-values[-1])),
+        Value(name, value, "graph", float(own), is_error=False)
+        for (name, value), own in zip(_GRAPH.items(), ours)
     ]

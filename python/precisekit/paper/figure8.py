@@ -146,6 +146,9 @@ def draw(rows: list[Row], settings: Settings):
 def _draw_thresholds(axes, rows: list[Row]) -> None:
     import matplotlib
 
+    axes.set(xlabel="step of low curvature", ylabel="RMSE over that of BFGS", title=_POLYNOMIAL)
+    if not rows:
+        return
     shades = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, len(_TAUS)))
     start = rows[0].train
     for tau, colour in zip(_TAUS, shades):
@@ -156,11 +159,7 @@ def _draw_thresholds(axes, rows: list[Row]) -> None:
             color=colour,
             label=rf"$\tau = 10^{{{round(np.log10(tau))}}}$",
         )
-    axes.set(
-        xlabel="step of low curvature",
-        ylabel="RMSE over that of BFGS",
-        title=f"section 4.2: polynomial of degree 5, BFGS to RMSE {start:.1e}",
-    )
+    axes.set_title(f"section 4.2: polynomial of degree 5, BFGS to RMSE {start:.1e}")
     axes.set_xlim(left=0)
     axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
@@ -193,12 +192,13 @@ def published(rows: list[Row], settings: Settings) -> list[Value]:
         ours = end(Run("teacher", BOOSTING), stage)
         values.append(Value(f"teacher, {stage}, without low curvature", value, "read", ours))
     starts = [row.train for row in rows if row.stage == "BFGS" and _POLYNOMIAL in row.run]
-    ours = float(np.median(starts)) if settings.narrow >= _ITERATIONS else np.nan
+    ours = float(np.median(starts)) if starts and settings.narrow >= _ITERATIONS else np.nan
     values.append(Value("polynomial, BFGS", _POLYNOMIAL_RMSE, "read", ours))
     for tau, mse in _MSE.items():
         gain = float(np.sqrt(_MSE_OF_BFGS / mse))
-        ours = _gain(rows, tau) if settings.steps >= SCALES["full"].steps else np.nan
-        values.append(Value(f"polynomial, gain of tau {tau:g}", gain, "graph", ours))
+        ours = _gain(rows, tau) if starts and settings.steps >= SCALES["full"].steps else np.nan
+        name = f"polynomial, gain of tau {tau:g}"
+        values.append(Value(name, gain, "graph", ours, is_error=False))
     return values
 
 
