@@ -140,7 +140,7 @@ TINY = {
     "fig5": _scaling.SettingsWithSizes(**SCALING, sizes=1),
     "fig6": _scaling.SettingsWithSizes(**SCALING, sizes=1),
     "fig4": figure4.Settings(line=14, plane=13, cube=1024, radial=100),
-    "fig7": figure7.Settings(samples=50, steps=20),
+    "fig7": figure7.Settings(samples=50, steps=20, seeds=2),
     "fig8": figure8.Settings(100, 10, 10, 2, 10, (1e-2, 1e-3), polynomials=1, points=50, steps=2),
     "fig9": figure9.Settings(100, 10, 0, 2, 10, (1e-2, 1e-3)),
     "fig10": figure10.Settings(seconds=0.1, dimensions=2),
