@@ -1,7 +1,7 @@
 """How an estimator trains its network.
 
-A race between input maps, a search for exact symmetries, then growing sets of samples; and further
-networks for what the first leaves over.
+A search for the way to put the function to it (`posing_search`), then growing sets of samples; and
+further networks for what the first leaves over.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from scipy.optimize import OptimizeResult
 from scipy.spatial import cKDTree
 
 from .boosting import Boosting
-from .input_map import InputMap
 from .network import MLP
 from .objective import LeastSquares
 from .optimize import History, minimize, rounding_floor
 from .optimize._result import _AT_THE_FLOOR, CALLBACK, CTRL_C, TIME_LIMIT
 from .posing import Posing
-from .symmetry import Symmetries, find_symmetries
+from .posing_search import PosingSearch
+from .symmetry import Symmetries
 
 # A stage starts on this many samples per parameter. When the error on as many further samples
 # exceeds _GAP times the error on its own, it has learnt what they tell: the set is doubled.
@@ -33,23 +33,9 @@ _DAMPING_AFTER_GROWTH = 10.0
 # The Jacobian and the Taylor series of all samples at once must fit in memory: 3.2 GB.
 _MOST_DOUBLES = 4e8
 
-# Fewer iterations than this misrank the input maps; more samples do not rank them better.
-_RACE_ITERATIONS = 40
-_REDUCED_RACE_ITERATIONS = 120  # of few variables, where they cost little
-_RACE_SAMPLES_PER_PARAMETER = 2.0
-_RACE_HELD_OUT = 2000
-_RACE_SHARE = 0.12  # of the time limit and of the iterations, for each map
-_RACE_FEWEST = 3  # iterations; where time allows no more the first map is kept
-_RACE_WON = 1e-14  # nothing to gain by trying another map
-
-# Symmetries are sought at this many points, once the error is below the first number; below the
-# second they are tried before another input map is.
-_SYMMETRY_POINTS = 500
-_KNOWN, _WELL_KNOWN = 0.2, 5e-3
-_LOOK_AGAIN = 0.2  # when the error has fallen by this factor since the last search
-_CERTAIN = 1e-3  # a relation that leaves less than this of its terms is beyond doubt
-_CLOSE = 3.0  # a ratio of errors that short fits leave undecided
-_PRECISE = 1e-6  # a search at this error is the last one
+# Symmetries are sought again when the error has fallen by the first factor since the last search,
+# and not below the second number: that search was the last one.
+_LOOK_AGAIN, _PRECISE = 0.2, 1e-6
 
 # The first layer starts with larger weights where the function is steeper than this, relative to
 # its own size, on inputs in [-1, 1]; judged by nearest neighbours among so many samples an input.
@@ -192,6 +178,7 @@ class Run:
         self.model: Model | None = None  # what an interruption between two stages leaves
         self.interrupted = False
         self.stages: list[StageReport] = []
+        self._outcome: int | str | None = None  # of the last call of `advance`
         self._left_over = 1.0  # relative error that the stages before have left
         self._scale = 1.0  # of the targets of the stage at work
 
@@ -210,27 +197,23 @@ class Run:
         ``input_map`` is a kind or "auto", for a race. Variables that ``symmetries`` take out are
         out from the start; with ``find_symmetries`` others are, where that is found to serve.
         """
-        self._data, self._make_net, self._seed = data, make_net, seed
-        self._kinds = None if input_map == "auto" else (input_map,)
-        self._seeks = find_symmetries and data.X.shape[1] > 1
-        self._rejected: set[str] = {""}
-        self._left = np.inf  # by the symmetries found last, of the terms in their relations
-        self._outcome: int | str | None = None  # of the last stage
-        kind = self._candidates(symmetries(data.X)[0])[0]
-        self.model = self._start(Posing.fit(data.X, kind, symmetries))
+        self.data, self._make_net, self._seed = data, make_net, seed
+        search = PosingSearch(self, input_map, find_symmetries and data.X.shape[1] > 1)
+        self._search = search
+        kind = search.candidates(symmetries)[0]
+        self.model = search.spare = self.start(Posing.fit(data.X, kind, symmetries))
         # fewer samples than parameters say nothing of derivatives
-        self._seeks &= data.y.size >= self.model.net.n_params
-        self._spare = self.model  # what fewer variables took the place of
+        search.seeks &= data.y.size >= self.model.net.n_params
         settings = self.settings
         self.settings = replace(settings, deadline=self._share(settings, stage=1))
         try:
-            self._pose(symmetries)
+            self.model = search.pose(symmetries)
             if not self.ended:
                 if settings.method != "taylor-lm":  # which is what the races are run with
-                    self.model.theta = self._start(self.model.posing).theta
+                    self.model.theta = self.start(self.model.posing).theta
                 self._fit(self.model)
             if settings.method == "taylor-lm":
-                self.model = min(self.model, self._spare, key=lambda model: model.error)
+                self.model = min(self.model, search.spare, key=lambda model: model.error)
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
                 raise
@@ -248,12 +231,12 @@ class Run:
 
         ``matched`` starts the first layers from the frequency of what is left over.
         """
-        settings, data, message = self.settings, self._data, model.result.message
+        settings, data, message = self.settings, self.data, model.result.message
         posed = data.posed(model.posing)
         boosting = Boosting(posed.X, posed.y, posed.weight)
         boosting.add(model.net, model.theta)
         # They have judged the first stage, which is not the model any more.
-        self._seeks, self.held_out = False, None
+        self._search.seeks, self.held_out = False, None
         try:
             for stage in range(2, self.n_stages + 1):
                 if self.ended:
@@ -263,14 +246,14 @@ class Run:
                     break
                 self.settings = replace(
                     settings,
-                    maxiter=self._iterations() + settings.maxiter,
+                    maxiter=self.iterations() + settings.maxiter,
                     tol=settings.tol / boosting.relative_rmse,
                     deadline=self._share(settings, stage),
                 )
                 message = self._boost_once(boosting, Model(net, model.posing, model.theta), matched)
         except KeyboardInterrupt:
             self.interrupted = True
-        self._data = data
+        self.data = data
         model.net, model.theta = boosting.merged()
         model = self._summed_up(model, data)
         if not self.interrupted:
@@ -279,12 +262,12 @@ class Run:
 
     def _boost_once(self, boosting: Boosting, part: Model, matched: bool) -> str:
         """One more stage, kept unless it gains nothing; why it ended."""
-        began, n_iter, stage = time.perf_counter(), self._iterations(), len(self.stages) + 1
+        began, n_iter, stage = time.perf_counter(), self.iterations(), len(self.stages) + 1
         self._left_over, self._scale = boosting.relative_rmse, boosting.scale
         frequency = boosting.frequency() if matched else None
         part.theta = part.net.init([self._seed, stage], frequency=frequency)
-        _, factor = part.posing(self._data.X)
-        self._data = replace(self._data, y=boosting.residual / boosting.scale * factor[:, None])
+        _, factor = part.posing(self.data.X)
+        self.data = replace(self.data, y=boosting.residual / boosting.scale * factor[:, None])
         self._fit(part)
         boosting.add(part.net, part.theta)
         message = self.results[-1].message
@@ -296,7 +279,7 @@ class Run:
                 boosting.relative_rmse,
                 self._scale,
                 frequency,
-                self._iterations() - n_iter,
+                self.iterations() - n_iter,
                 time.perf_counter() - began,
                 message,
             )
@@ -318,38 +301,18 @@ class Run:
         if self.settings.method == "taylor-lm":
             self._grow(model)
         else:
-            self._stage(model, self._data.posed(model.posing), judge=self.held_out)
+            self.advance(model, self.data.posed(model.posing), judge=self.held_out)
 
     @property
     def ended(self) -> bool:
         """Whether somebody wanted an end."""
         return self._outcome in (_CALLBACK, _CTRL_C)
 
-    def _candidates(self, variables: np.ndarray) -> tuple[str, ...]:
-        return self._kinds or InputMap.candidates(variables)
-
-    def _pose(self, symmetries: Symmetries) -> None:
-        """Choose the variables and their map: self.model is a network that is begun on them."""
-        kinds = self._candidates(symmetries(self._data.X)[0])
-        if len(kinds) == 1 and not self._seeks:
-            return
-        models = [self._race(symmetries, kinds[:1])]
-        more = self._symmetries_of(models[0]) or self._symmetries_of_logarithm(symmetries)
-        left = self._left
-        if more and not self.ended:
-            models.append(self._without_symmetric_variables(self._race(symmetries + more)))
-            self._rejected.add(str(symmetries + more))
-        serves = len(models) == 2 and self._serves(models[1], models[0], left)
-        if kinds[1:] and not self.ended and not serves and models[0].error > _RACE_WON:
-            models.append(self._race(symmetries, kinds[1:]))
-            models[-1].race = models[0].race = models[0].race | models[-1].race
-        self._without_symmetric_variables(min(models, key=lambda model: model.error))
-
-    def _start(self, posing: Posing, data: Data | None = None) -> Model:
+    def start(self, posing: Posing, data: Data | None = None) -> Model:
         """A network that is not trained yet, for ``data`` or the samples as they are posed."""
         net = self._make_net(posing)
         theta = net.init(self._seed)
-        data = self._data.posed(posing) if data is None else data
+        data = self.data.posed(posing) if data is None else data
         n_inputs, n_first = net.sizes[:2]
         n_last, n_outputs = net.sizes[-2:]
         if len(net.sizes) > 2:
@@ -359,120 +322,6 @@ class Run:
             theta[-n_outputs:] = np.average(data.y, axis=0, weights=data.weight)
         return Model(net, posing, theta)
 
-    def _race(self, symmetries: Symmetries, kinds: tuple[str, ...] = ()) -> Model:
-        """Short fits with each input map, judged on samples that they have not seen."""
-        best, errors, data = None, {}, self._data
-        for kind in kinds or self._candidates(symmetries(data.X)[0]):
-            model = self._start(Posing.fit(data.X, kind, symmetries))
-            status = self._short_fit(model, data.posed(model.posing))
-            errors[kind] = model.error
-            if best is None or model.error < best.error:
-                best = model
-            if model.error < self.model.error:
-                self.model = model
-            too_slow = status == _TIME_LIMIT and self.results[-1].nit < _RACE_FEWEST
-            if self.ended or model.error < _RACE_WON or too_slow:
-                break
-            if model.error < _WELL_KNOWN and self._symmetries_of(model):
-                break
-        best.race = errors
-        return best
-
-    def _short_fit(self, model: Model, data: Data, recorded: bool = True) -> int | str:
-        """Begin on a few samples; ``model.error`` becomes the relative RMSE on others."""
-        settings = self.settings
-        most = _REDUCED_RACE_ITERATIONS if model.posing.symmetries else _RACE_ITERATIONS
-        n_train = int(_RACE_SAMPLES_PER_PARAMETER * model.net.n_params)
-        n_train = min(n_train, max(1, int(0.8 * len(data))))
-        self.settings = replace(
-            settings,
-            method="taylor-lm",  # others have hardly begun after so few iterations
-            options={},
-            maxiter=self._iterations() + min(most, int(np.ceil(_RACE_SHARE * settings.maxiter))),
-            deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
-        )
-        status = self._stage(model, data[:n_train], recorded=recorded)
-        model.looked_at = model.result.relative_rmse
-        self.settings = settings
-        judges = data[n_train : n_train + _RACE_HELD_OUT] if n_train < len(data) else data
-        model.error = judges.objective(model.net).relative_rmse(model.theta)
-        return status
-
-    def _symmetries_of_logarithm(self, symmetries: Symmetries) -> Symmetries:
-        """What a short fit of log |y| shows of symmetries, where y is nowhere zero.
-
-        It shows them best: powers become multiples, and no sample outweighs the others.
-        """
-        data = self._data
-        changes_sign = np.any(data.y.min(axis=0) * data.y.max(axis=0) <= 0)
-        if not self._seeks or self.ended or changes_sign:
-            return Symmetries()
-        variables, factor = symmetries(data.X)
-        logarithm = np.log(np.abs(data.y / factor[:, None]))
-        logarithm -= np.mean(logarithm, axis=0)
-        size = np.sqrt(np.mean(logarithm**2, axis=0))
-        if not np.all(size > 0):
-            return Symmetries()
-        kinds = self._candidates(variables)
-        posing = Posing.fit(data.X, "log" if "log" in kinds else kinds[0], symmetries)
-        posed = Data(posing(data.X)[0], logarithm / size, data.weight)
-        probe = self._start(posing, posed)
-        self._short_fit(probe, posed, recorded=False)
-        if self.ended or not probe.error * np.max(size) < _WELL_KNOWN:
-            return Symmetries()
-        _, gradient, variables = self._derivatives(probe)
-        ones = np.ones(gradient.shape[:2])
-        found, self._left = find_symmetries(
-            variables, ones, gradient * size[:, None], probe.error * np.max(size)
-        )
-        return found
-
-    def _without_symmetric_variables(self, model: Model) -> Model:
-        """The model, or one of fewer variables that does better on unseen samples."""
-        while more := self._symmetries_of(model):
-            symmetries, left = model.posing.symmetries + more, self._left
-            reduced = self._race(symmetries)
-            if self._serves(reduced, model, left):
-                model = reduced
-            else:
-                self._rejected.add(str(symmetries))
-        self.model = model
-        return model
-
-    def _serves(self, reduced: Model, model: Model, left: float) -> bool:
-        """Whether fewer variables do better, or will, as relations that leave next to nothing are
-        certain. Where it is close, they are fitted on.
-        """
-        if left < _CERTAIN and reduced.error < _KNOWN:
-            self._spare = min(self._spare, model, key=lambda spare: spare.error)
-            return True
-        if model.error <= reduced.error < _CLOSE * model.error and not self.ended:
-            self._short_fit(reduced, self._data.posed(reduced.posing))
-        return reduced.error < model.error
-
-    def _symmetries_of(self, model: Model) -> Symmetries:
-        """What the model shows of symmetries that were not tried in vain."""
-        nothing = Symmetries()
-        if not self._seeks or self.ended or not model.error < _KNOWN:
-            return nothing
-        values, gradient, variables = self._derivatives(model)
-        found, self._left = find_symmetries(variables, values, gradient, model.error)
-        return nothing if str(model.posing.symmetries + found) in self._rejected else found
-
-    def _derivatives(self, model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The network as a function F of the variables left: F, dF, and where.
-
-        Half-way between two samples each time: derivatives are better inside than at the edges.
-        """
-        variables, _ = model.posing.symmetries(self._data.X[: 2 * _SYMMETRY_POINTS])
-        pairs = len(variables) // 2
-        variables = 0.5 * variables[:pairs] + 0.5 * variables[pairs : 2 * pairs]
-        features = model.posing.input_map(variables)
-        outputs = (len(variables), model.net.sizes[-1])
-        values = model.net.forward(model.theta, features).reshape(outputs)
-        gradient = model.net.input_gradient(model.theta, features).reshape(*outputs, -1)
-        return values, model.posing.input_map.pull_back(variables, gradient), variables
-
     def _grow(self, model: Model) -> None:
         """Fit on ever larger leading parts of the data, at last on all of it.
 
@@ -480,20 +329,23 @@ class Run:
         Early iterations on few samples cost little, and the test on the next block of samples
         keeps them from learning what does not generalise.
         """
-        data = self._data.posed(model.posing)[: _most_samples(model.net, self.settings.order)]
+        data = self.data.posed(model.posing)[: _most_samples(model.net, self.settings.order)]
         size = int(_SAMPLES_PER_PARAMETER * model.net.n_params / model.net.sizes[-1])
         while True:
             last = size >= len(data) / _SAMPLES_PER_PARAMETER
             unseen = None if last else data[size : 2 * size].objective(model.net)
-            outcome = self._stage(model, data if last else data[:size], unseen, self.held_out, True)
+            outcome = self.advance(
+                model, data if last else data[:size], unseen, self.held_out, True
+            )
             if last:
                 model.error = model.result.relative_rmse
             else:
                 model.error = unseen.relative_rmse(model.theta)
             if outcome in (_TIME_LIMIT, _CALLBACK, _CTRL_C):
                 return
-            if (reduced := self._without_symmetric_variables(model)) is not model:
-                self._grow(reduced)
+            self.model = self._search.without_symmetric_variables(model)
+            if self.model is not model:
+                self._grow(self.model)
                 return
             if outcome == _LOOK:
                 continue
@@ -502,7 +354,7 @@ class Run:
             model.damping = np.clip(model.damping * _DAMPING_AFTER_GROWTH, 1e-26, 1e-3)
             size *= 2
 
-    def _stage(
+    def advance(
         self,
         model: Model,
         data: Data,
@@ -517,9 +369,9 @@ class Run:
         Returns the status of the minimiser, _OPEN_GAP or _LOOK.
         """
         settings, outcome = self.settings, None
-        looks = looks and self._seeks and model.posing.n_variables > 1
+        looks = looks and self._search.seeks and model.posing.n_variables > 1
         enough = _LOOK_AGAIN * model.looked_at if looks and model.looked_at > _PRECISE else 0.0
-        iterations, seconds = self._iterations(), time.perf_counter() - self.began
+        iterations, seconds = self.iterations(), time.perf_counter() - self.began
 
         def callback(state):
             nonlocal outcome
@@ -565,7 +417,7 @@ class Run:
         self._outcome = result.status if outcome is None else outcome
         return self._outcome
 
-    def _iterations(self) -> int:
+    def iterations(self) -> int:
         return sum(result.nit for result in self.results)
 
     def _summed_up(self, model: Model, data: Data) -> Model:
@@ -585,7 +437,7 @@ class Run:
         model.result = OptimizeResult(
             x=model.theta,
             relative_rmse=objective.relative_rmse(model.theta),
-            nit=self._iterations(),
+            nit=self.iterations(),
             status=status,
             message=reason,
             history=History(
