@@ -1,4 +1,4 @@
-"""Tests of minimize's checkpoints."""
+"""Tests of checkpoints: those of minimize, and those of fits."""
 
 import json
 import os
@@ -11,9 +11,13 @@ import time
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
+from sklearn.base import clone
 
 import precisekit as pk
+from precisekit._keeper import Keeper
+from precisekit.fit_checkpoint import Checkpoints
 from precisekit.optimize import _checkpoint
+from precisekit.posing_search import PosingSearch
 
 METHODS = ("taylor-lm", "bfgs", "ssbroyden", "l-bfgs", "newton", "adam")
 
@@ -21,6 +25,15 @@ METHODS = ("taylor-lm", "bfgs", "ssbroyden", "l-bfgs", "newton", "adam")
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.ckpt"
+
+
+@pytest.fixture
+def always_due(monkeypatch):
+    """A checkpoint after each iteration."""
+    monkeypatch.setattr(Keeper, "due", True)
+
+
+# -- of minimize -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -60,9 +73,8 @@ def test_a_function(path):
         pk.minimize(rosen, np.ones(3), "bfgs", jac=rosen_der, resume=path)
 
 
-def test_writes_at_intervals_and_asks_the_callback(easy, path, monkeypatch):
+def test_writes_when_due_and_asks_the_callback(easy, path, always_due):
     objective, theta0 = easy
-    monkeypatch.setattr(_checkpoint, "_EVERY", 0.0)
     written = []
 
     def callback(state):
@@ -78,8 +90,8 @@ def test_writes_at_intervals_and_asks_the_callback(easy, path, monkeypatch):
 def test_a_killed_process_loses_seconds_only(path):
     code = f"""
         import numpy as np, precisekit as pk
-        from precisekit.optimize import _checkpoint
-        _checkpoint._EVERY = 0.0
+        from precisekit._keeper import Keeper
+        Keeper.due = True
         X = np.linspace(-1, 1, 300)[:, None]
         net = pk.MLP([1, 10, 10, 1])
         y = np.random.default_rng(0).standard_normal(300)
@@ -114,7 +126,7 @@ def test_other_runs_are_refused(easy, path):
     others = {
         r"network \(there .MLP\(\[1, 8, 1\].*here .MLP\(\[1, 9, 1\]": pk.LeastSquares(wide, X, y),
         r"network \(there.*tanh.*here.*sin": pk.LeastSquares(sine, X, y),
-        r"shape of X \(there \[200, 1\], here \[199, 1\]\)": pk.LeastSquares(net, X[1:], y[1:]),
+        r"shape of X \(there \(200, 1\), here \(199, 1\)\)": pk.LeastSquares(net, X[1:], y[1:]),
         r"differs in: X \(there other numbers": pk.LeastSquares(net, moved, y),
         r"differs in: y \(": pk.LeastSquares(net, X, y + 1),
         r"differs in: sample_weight \(there None": pk.LeastSquares(net, X, y, heavier),
@@ -158,9 +170,8 @@ def test_paths_that_do_not_work(easy, path):
     assert not seen
 
 
-def test_a_full_disk_later_on_costs_no_run(easy, path, monkeypatch):
+def test_a_full_disk_later_on_costs_no_run(easy, path, monkeypatch, always_due):
     objective, theta0 = easy
-    monkeypatch.setattr(_checkpoint, "_EVERY", 0.0)
 
     def callback(state):
         monkeypatch.setattr(_checkpoint, "atomic_write", full)
@@ -172,3 +183,333 @@ def test_a_full_disk_later_on_costs_no_run(easy, path, monkeypatch):
         result = pk.minimize(objective, theta0, maxiter=3, checkpoint=path, callback=callback)
     assert result.nit == 3
     assert _checkpoint.Checkpoint.read(path).nit == 0
+
+
+def test_due_every_few_seconds_and_seldom_enough(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("precisekit._keeper.time.perf_counter", lambda: now[0])
+    cost = [0.0]
+
+    def write():
+        now[0] += cost[0]
+
+    keeper = Keeper(write)
+    assert keeper.due
+    keeper()
+    now[0] += 2.9
+    assert not keeper.due
+    now[0] += 0.2
+    assert keeper.due
+    cost[0] = 1.0
+    keeper()
+    now[0] += 49.0  # what takes a second is done once in fifty
+    assert not keeper.due
+    now[0] += 1.1
+    assert keeper.due
+
+
+# -- of fits ---------------------------------------------------------------------------------------
+
+
+def network(**parameters):
+    return pk.MLPRegressor(**{"hidden_layer_sizes": (8,), "random_state": 0} | parameters)
+
+
+@pytest.fixture
+def no_race(monkeypatch):
+    """Fails the test when it is sought how to pose the function."""
+
+    def pose(*_):
+        pytest.fail("the race is run")
+
+    def forbid():
+        monkeypatch.setattr(PosingSearch, "pose", pose)
+
+    return forbid
+
+
+def test_a_fit_goes_on(plane, path, no_race):
+    """As precise as one that was not cut, without another race, and all of it counted."""
+    deep = {"hidden_layer_sizes": (10, 10)}
+    straight = network(**deep).fit(*plane).report_
+    cut = network(**deep)
+    cut._fit(*plane, callback=lambda state: state.nit == 140, checkpoints=Checkpoints(path))
+    cut = cut.report_
+    assert cut.relative_rmse > 50 * straight.relative_rmse
+    no_race()
+    report = network(**deep).fit(*plane, checkpoint=path, resume=path).report_
+    assert report.relative_rmse < 1.5 * straight.relative_rmse
+    assert "rounding floor" in report.stop_reason
+    assert 140 < report.n_iter < straight.n_iter + 20
+    assert report.history.iteration[-1] == report.n_iter
+    assert np.all(np.diff(report.history.seconds) >= 0)
+    assert report.seconds > cut.seconds
+    assert (report.race, report.input_map) == (straight.race, straight.input_map)
+    assert [stage.n_iter for stage in report.stages] == [report.n_iter]
+
+
+def test_a_checkpoint_is_the_best_model_so_far(plane, path):
+    model = network(max_iter=60).fit(*plane, checkpoint=path)
+    loaded = pk.load(path)
+    assert np.array_equal(loaded.predict(plane[0]), model.predict(plane[0]))
+    assert loaded.report_.relative_rmse == model.report_.relative_rmse
+    assert loaded.get_params() == model.get_params()
+    pk.save(loaded, path)
+    with pytest.raises(ValueError, match="a model, but not a checkpoint"):
+        network().fit(*plane, resume=path)
+
+
+@pytest.mark.parametrize("input_map", ["linear", "auto"])
+def test_each_checkpoint_is_whole(plane, path, always_due, input_map):
+    """In the race, in growth, and in later stages: a model that predicts, and a state."""
+    X, y = plane
+    errors = []
+
+    def callback(state):
+        if path.exists():
+            model = pk.load(path)
+            residual = model.predict(X) - y
+            error = np.sqrt(np.mean(residual**2) / np.mean(y**2))
+            assert model.report_.relative_rmse == pytest.approx(error, rel=1e-6)
+            assert model.report_.stop_reason == "under way"
+            assert model.report_.n_iter == model.report_.history.iteration[-1]
+            errors.append(error)
+
+    model = network(max_iter=12, n_stages=2, input_map=input_map)
+    model._fit(X, y, callback=callback, checkpoints=Checkpoints(path))
+    assert len(errors) > 20
+    assert errors[-1] < errors[0]
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("solver", ["taylor-lm", "bfgs"])
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_boosted_fit_goes_on_in_its_stage(plane, path, solver, stage):
+    def fit(model, callback=None, resume=None):
+        checkpoints = Checkpoints(path, resume)
+        return model._fit(*plane, callback=callback, checkpoints=checkpoints).report_
+
+    def model():
+        return network(n_stages=3, max_iter=30, solver=solver, input_map="linear")
+
+    def callback(state):
+        return state.nit == 30 * stage - 10
+
+    cut = fit(model(), callback)
+    assert cut.n_iter == 30 * stage - 10
+    report = fit(model(), resume=path)
+    assert [s.n_iter for s in report.stages] == [30 + 20 * (k == stage) for k in (1, 2, 3)]
+    assert report.n_iter == 90 + 20
+    for before, after in zip(cut.stages[: stage - 1], report.stages):
+        assert before == after
+    assert report.relative_rmse < cut.relative_rmse
+    assert report.history.stage[-1] == 3
+
+
+def test_symmetries_are_kept(path, no_race):
+    X = pk.sample_box([1.0, 1.0, 1.0], [2.0, 2.0, 2.0], 800, seed=1)
+    y = np.sin(X[:, 0] - X[:, 1]) + X[:, 2] ** 2
+    first = network(max_iter=400, time_limit=60)
+    seen = []
+    first._fit(
+        X,
+        y,
+        callback=lambda state: seen.append(1) or len(seen) == 300,
+        checkpoints=Checkpoints(path),
+    )
+    assert first.report_.structure
+    no_race()
+    second = network(max_iter=50).fit(X, y, resume=path)
+    assert second.report_.structure == first.report_.structure
+    assert second.report_.relative_rmse <= first.report_.relative_rmse
+
+
+def test_a_fit_cut_in_the_race_begins_it_again(plane, path):
+    cut = network()
+    cut._fit(*plane, callback=lambda state: state.nit == 5, checkpoints=Checkpoints(path))
+    assert cut.report_.n_iter == 5
+    report = network(max_iter=100).fit(*plane, resume=path).report_
+    assert report.n_iter == 105
+    assert set(report.race) == {"linear", "log", "both"}
+
+
+def test_without_a_seed_the_fit_goes_on_with_its_own(plane, path):
+    before = network(random_state=None, max_iter=20).fit(*plane, checkpoint=path).report_
+    report = network(random_state=None, max_iter=20).fit(*plane, resume=path).report_
+    assert report.n_iter > before.n_iter
+    assert report.relative_rmse <= before.relative_rmse
+
+
+def test_other_fits_are_refused(plane, path):
+    X, y = plane
+    network(max_iter=10).fit(X, y, checkpoint=path)
+    before = path.read_bytes()
+    moved = X.copy()
+    moved[3] += 1e-15
+    others = {
+        r"differs in: X \(there other numbers, here other numbers\)$": (network(), moved, y),
+        r"differs in: y \(": (network(), X, y + 1),
+        r"shape of X \(there \(400, 2\), here \(399, 2\)\)": (network(), X[1:], y[1:]),
+        r"sample_weight \(there None": (network(), X, y, np.arange(1.0, 401.0)),
+        r"in: hidden_layer_sizes \(there \(8,\), here \(9,\)\)$": (
+            network(hidden_layer_sizes=(9,)),
+            X,
+            y,
+        ),
+        r"in: random_state \(there 0, here 1\)$": (network(random_state=1), X, y),
+        r"in: solver \(there 'taylor-lm', here 'bfgs'\)$": (network(solver="bfgs"), X, y),
+    }
+    for message, (model, *data) in others.items():
+        with pytest.raises(ValueError, match=message):
+            model.fit(*data, checkpoint=path, resume=path)
+    with pytest.raises(ValueError, match=r"made by \(there 'MLPRegressor', here 'precisekit.fit'"):
+        pk.fit(X, y, checkpoint=path, resume=path)
+    assert path.read_bytes() == before
+
+
+def test_damaged_checkpoints_of_fits_are_refused_and_kept(plane, path):
+    network(max_iter=10).fit(*plane, checkpoint=path)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[whole.index(b"state_at_work.npy") + 150] ^= 1
+    for damaged in (whole[: len(whole) // 2], whole[:-1], b"", b"text", bytes(flipped)):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"run\.ckpt: "):
+            network().fit(*plane, checkpoint=path, resume=path)
+        assert path.read_bytes() == damaged
+    objective = pk.LeastSquares(pk.MLP([2, 3, 1]), *plane)
+    pk.minimize(objective, objective.net.init(0), maxiter=1, checkpoint=path)
+    with pytest.raises(ValueError, match="not a precisekit model"):
+        network().fit(*plane, resume=path)
+
+
+def test_places_that_do_not_work(plane, path):
+    with pytest.raises(FileNotFoundError):
+        network().fit(*plane, resume=path)
+    model = network()
+    with pytest.raises(OSError):
+        model.fit(*plane, checkpoint=path / "no" / "folder")
+    assert not hasattr(model, "theta_")
+
+
+def test_a_full_disk_later_on_costs_no_fit(plane, path, monkeypatch, always_due):
+    import precisekit.io
+
+    def callback(state):
+        if state.nit == 3:
+            monkeypatch.setattr(precisekit.io, "atomic_write", full)
+
+    def full(_):
+        raise OSError("no space left")
+
+    model = network(max_iter=10, input_map="linear")
+    with pytest.warns(RuntimeWarning, match="checkpoint not written: no space left"):
+        model._fit(*plane, callback=callback, checkpoints=Checkpoints(path))
+    assert model.report_.n_iter == 10
+    assert pk.load(path).report_.n_iter == 2
+
+
+KILLED = """
+import numpy as np, precisekit as pk
+from precisekit._keeper import Keeper
+Keeper.due = True
+rng = np.random.default_rng(0)
+X = rng.uniform(1, 2, (600, 2))
+model = pk.MLPRegressor(solver="bfgs", random_state=0, max_iter=10**6)
+model.fit(X, rng.standard_normal(600), checkpoint=PATH)
+"""
+
+
+def test_a_killed_fit_loses_seconds_only(path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED.replace("PATH", repr(str(path)))])
+    try:
+        deadline = time.monotonic() + 100
+        while not path.exists() or not pk.load(path).report_.n_iter > 200:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    saved = pk.load(path)
+    rng = np.random.default_rng(0)
+    X = rng.uniform(1, 2, (600, 2))
+    y = rng.standard_normal(600)
+    model = pk.MLPRegressor(solver="bfgs", random_state=0, max_iter=1).fit(X, y, resume=path)
+    assert model.report_.n_iter == saved.report_.n_iter + 1
+    assert model.report_.seconds > saved.report_.seconds
+    assert model.report_.relative_rmse <= saved.report_.relative_rmse * (1 + 1e-9)
+
+
+def test_checkpoints_are_no_parameters(plane, path):
+    """They are of one fit: the clones of a cross-validation must not share a file."""
+    model = network(max_iter=5).fit(*plane, checkpoint=path)
+    assert "checkpoint" not in model.get_params()
+    assert clone(model).get_params() == model.get_params()
+
+
+# -- of precisekit.fit -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def noisy():
+    """No network reaches a target: all of them are tried."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (300, 2))
+    return X, np.sin(X[:, 0]) * np.exp(0.5 * X[:, 1]) + 2 + 1e-3 * rng.standard_normal(300)
+
+
+@pytest.mark.parametrize("cut_in", [1, 2])
+def test_a_search_goes_on(noisy, path, monkeypatch, cut_in):
+    """In the network that was at work; those before it are not fitted again."""
+    fits = []
+    original = pk.MLPRegressor._fit
+
+    def spy(self, *arguments, **keywords):
+        fits.append(self)
+        return original(self, *arguments, **keywords)
+
+    def callback(state):
+        return len(fits) == cut_in and state.nit >= 50
+
+    monkeypatch.setattr(pk.MLPRegressor, "_fit", spy)
+    keywords = dict(target=1e-9, time_limit=60, kinds="network", checkpoint=path)
+    cut = pk.fit(*noisy, callback=callback, **keywords)
+    assert len(fits) == cut_in
+    so_far = pk.load(path)
+    assert np.array_equal(so_far.predict(noisy[0]), cut.predict(noisy[0]))
+    assert so_far.get_params() == cut.get_params()
+    model = pk.fit(*noisy, resume=path, **keywords)
+    before, after = cut.report_.choice.candidates, model.report_.choice.candidates
+    assert len(after) + 1 == len(fits) > cut_in
+    assert after[: cut_in - 1] == before[: cut_in - 1]
+    assert after[cut_in - 1].held_out_rmse <= before[cut_in - 1].held_out_rmse
+    assert after[cut_in - 1].seconds > before[cut_in - 1].seconds
+    assert model.report_.held_out_rmse <= cut.report_.held_out_rmse
+    assert model.report_.seconds > cut.report_.seconds
+
+
+def test_a_search_keeps_a_better_spline(plane, path):
+    keywords = dict(target=1e-300, time_limit=20)
+    model = pk.fit(*plane, checkpoint=path, callback=lambda state: True, **keywords)
+    assert isinstance(model, pk.SplineRegressor)
+    so_far = pk.load(path)
+    assert np.array_equal(so_far.predict(plane[0]), model.predict(plane[0]))
+    again = pk.fit(*plane, resume=path, callback=lambda state: state.nit > 60, **keywords)
+    assert [c.kind for c in again.report_.choice.candidates][-1] == "network"
+
+
+def test_other_searches_are_refused(noisy, path):
+    X, y = noisy
+    stop = dict(callback=lambda state: True, kinds="network")
+    pk.fit(X, y, checkpoint=path, **stop)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"in: kinds \(there \('network',\), here \('spline'"):
+        pk.fit(X, y, checkpoint=path, resume=path, kinds=("spline", "network"))
+    with pytest.raises(ValueError, match=r"in: random_state \(there 0, here 1\)$"):
+        pk.fit(X, y, checkpoint=path, resume=path, random_state=1, **stop)
+    with pytest.raises(ValueError, match=r"in: y \("):
+        pk.fit(X, y * 2, checkpoint=path, resume=path, **stop)
+    path.write_bytes(before[:-100])
+    with pytest.raises(ValueError, match=r"run\.ckpt: damaged or cut short"):
+        pk.fit(X, y, checkpoint=path, resume=path, **stop)
+    assert path.read_bytes() == before[:-100]

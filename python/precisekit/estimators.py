@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from . import training
 from ._checks import check_finite, positive_int
+from ._keeper import digest
+from .fit_checkpoint import Checkpoints
 from .input_map import KINDS
 from .network import MLP
 from .optimize import METHODS, History, rounding_floor
+from .optimize._result import CTRL_C
 from .posing import Posing
 from .symmetry import Symmetries
 
@@ -32,7 +36,12 @@ _PARAMETER_OF_OPTION = {
     "verbose": "verbose",
     "order": "order",
     "callback": "none: the estimator has its own",
+    "checkpoint": "checkpoint of fit",
+    "resume": "resume of fit",
 }
+
+# Parameters in which a fit may differ from the one that it goes on from.
+_LIMITS = ("max_iter", "tol", "time_limit", "verbose")
 
 
 @dataclass
@@ -185,7 +194,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, checkpoint=None, resume=None):
         """Fit the network.
 
         Parameters
@@ -193,6 +202,15 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X : array_like or DataFrame (n, d)
         y : array_like (n,) or (n, n_outputs)
         sample_weight : array_like (n,), optional
+        checkpoint : path, optional
+            Every few seconds, and at the end, the best model so far and the state of the fit are
+            written to this file, which is whole at any time. `precisekit.load` reads the model.
+        resume : path, optional
+            A checkpoint to go on from, of the same data and parameters; it may be the same file as
+            `checkpoint`. Input map, symmetries, finished stages and the samples at work are those
+            found there; what other solvers than Taylor-LM learnt of the curvature is learnt anew. A
+            fit that was cut in the race between input maps begins it again. The limits max_iter,
+            tol and time_limit are those of this call; `report_` counts all parts of the fit.
 
         Returns
         -------
@@ -201,15 +219,20 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For NaN, infinity, empty, single or constant data, or a parameter out of range.
+            For NaN, infinity, empty, single or constant data, or a parameter out of range; for a
+            checkpoint of another fit, naming the difference, or one that is damaged.
+        OSError
+            When a checkpoint cannot be read, or the first one not be written.
 
         Warns
         -----
         UserWarning
             With fewer samples than parameters, equal inputs with different targets, or when
             Ctrl-C ended the fit; the best parameters so far are kept.
+        RuntimeWarning
+            When a later checkpoint cannot be written.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, checkpoints=Checkpoints(checkpoint, resume))
 
     def _fit(
         self,
@@ -222,6 +245,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         target=0.0,
         choose_hidden=None,
         symmetries=Symmetries(),  # noqa: B008
+        checkpoints=None,
     ):
         """`fit` with more to say.
 
@@ -236,7 +260,10 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         targets = y.reshape(len(y), -1)
         _check_data(X, targets)
 
-        rng = check_random_state(self.random_state)
+        checkpoints = Checkpoints() if checkpoints is None else checkpoints
+        random_state = checkpoints.seed(self.random_state)
+        earlier = checkpoints.earlier(lambda: self._identity(random_state, X, y, weight))
+        rng = check_random_state(random_state)
         seed = rng.randint(2**31)
         order = rng.permutation(len(X))
         scale = root_mean_square(targets, weight)
@@ -254,11 +281,19 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             tol=self.tol,
             method=self.solver,
             options=dict(self.solver_options or {}),
+            began=began,
             deadline=began + (np.inf if self.time_limit is None else self.time_limit),
             verbose=self.verbose,
             callback=callback,
         )
-        run = training.Run(settings, self.n_stages, judge)
+
+        def keep(so_far):
+            checkpoints.keep(lambda: snapshot(*so_far()))
+
+        def snapshot(model, state):
+            return copy(self)._take(model, run, X, y, scale), state
+
+        run = training.Run(settings, self.n_stages, judge, keep if checkpoints.writes else None)
 
         def make_net(posing):
             hidden = choose_hidden(posing) if choose_hidden else self.hidden_layer_sizes
@@ -271,17 +306,15 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             input_map=self.input_map,
             symmetries=symmetries,
             find_symmetries=self.find_symmetries,
+            resumed=earlier,
         )
         n_params = model.net.n_params
         if self.n_stages > 1:
             matched = self.stage_activation == "sin"
             sines = ("sin", *model.net.activation[1:]) if matched else model.net.activation
             model = run.boost(model, MLP(model.net.sizes, sines), matched)
-        self.network_, self.theta_ = model.net, model.theta
-        self.symmetries_, self.input_map_ = model.posing.symmetries, model.posing.input_map
-        self.target_scale_ = scale * model.posing.scale
-        self._single_output = y.ndim == 1
-        self.n_iter_ = model.result.nit
+        self._take(model, run, X, y, scale)
+        checkpoints.keep(lambda: (self, run.state()), now=True)
         if targets.size < n_params:
             warnings.warn(
                 f"fewer samples ({len(X)}) than parameters ({n_params}): the data do "
@@ -289,26 +322,49 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-        if model.result.status == 6:
-            warnings.warn(f"fit {model.result.message}", UserWarning, stacklevel=3)
-        features, factor = model.posing(X)
+        if self.report_.interrupted:
+            warnings.warn(f"fit {self.report_.stop_reason}", UserWarning, stacklevel=3)
+        return self
+
+    def _identity(self, random_state: int, X, y, weight) -> dict:
+        """What must be the same for a fit to go on, by the names that messages give it."""
+        parameters = self.get_params() | {"random_state": random_state}
+        return {
+            "made by": type(self).__name__,
+            **{name: value for name, value in parameters.items() if name not in _LIMITS},
+            "shape of X": X.shape,
+            "X": digest(X),
+            "y": digest(y),
+            "sample_weight": digest(weight),
+        }
+
+    def _take(self, model: training.Model, run: training.Run, X, y, scale) -> MLPRegressor:
+        """What a run, at its end or amid it, has come to on the samples X, y."""
+        result, posing = model.result, model.posing
+        self.network_, self.theta_ = model.net, model.theta
+        self.symmetries_, self.input_map_ = posing.symmetries, posing.input_map
+        self.target_scale_ = scale * posing.scale
+        self._single_output = y.ndim == 1
+        self.n_iter_ = result.nit
+        features, factor = posing(X)
+        residual = self._predict(X) - y.reshape(len(y), -1)
         self.report_ = FitReport(
-            relative_rmse=model.result.relative_rmse,
-            max_error=float(np.max(np.abs(self._predict(X) - targets))),
+            relative_rmse=result.relative_rmse,
+            max_error=float(np.max(np.abs(residual))),
             rounding_floor=rounding_floor(model.net, model.theta, features, 1.0, factor),
-            stop_reason=model.result.message,
-            seconds=time.perf_counter() - began,
-            n_iter=model.result.nit,
+            stop_reason=result.message,
+            seconds=run.seconds(),
+            n_iter=result.nit,
             n_params=model.net.n_params,
             n_samples=len(X),
             network="-".join(map(str, model.net.sizes)),
-            input_map=model.posing.input_map.kind,
+            input_map=posing.input_map.kind,
             structure=self.symmetries_.structure(getattr(self, "feature_names_in_", None)),
             race=model.race,
-            held_out_rmse=None if judge is None else judge.error,
-            interrupted=model.result.status == 6,
-            stages=run.stages,
-            history=model.result.history,
+            held_out_rmse=None if run.held_out is None else run.held_out.error,
+            interrupted=result.status == CTRL_C[0],
+            stages=list(run.stages),
+            history=result.history,
         )
         return self
 

@@ -12,6 +12,10 @@ is executed on loading. It holds
 Of SimplexRegressor and SplineRegressor it holds in their place what the interpolator is made from:
 ``points.npy`` and ``values.npy``, or ``knots_*.npy`` and ``coefficients.npy``.
 
+A checkpoint of a fit is the file of the best model so far. Its header says under ``checkpoint``
+which fit it is of and how far that is; ``state_*.npy`` are the arrays from which the fit goes on,
+and ``finished_*.pkit`` the networks that `precisekit.fit` is done with.
+
 The order of the parameters in ``theta`` is that of `precisekit.MLP`.
 """
 
@@ -29,14 +33,20 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .training import State
 
 FORMAT = "precisekit model"
 FORMAT_VERSION = 1
 
 _HEADER = "header.json"
 _HISTORY = "history_"
+_STATE = "state_"
+_FINISHED = "finished_"
 _MODEL_ARRAYS = ("theta", "lo", "hi", "log_columns", "target_scale")
 
 
@@ -63,6 +73,13 @@ def save(model, path) -> None:
     OSError
         If the file cannot be written.
     """
+    header, arrays = _parts(model)
+    with atomic_write(path) as file:
+        _write_archive(file, header, arrays)
+
+
+def _parts(model) -> tuple[dict, dict[str, np.ndarray]]:
+    """What a file holds of a model: the header, and arrays."""
     from sklearn.utils.validation import check_is_fitted
 
     from . import interpolating_io
@@ -78,21 +95,29 @@ def save(model, path) -> None:
     header, arrays = (interpolating_io.parts if interpolates else _network_parts)(model)
     from . import __version__
 
-    header = {
+    common = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "precisekit_version": __version__,
-        "parameters": {name: _plain(value) for name, value in model.get_params().items()},
+        "parameters": {name: plain(value) for name, value in model.get_params().items()},
         "input_names": getattr(model, "input_names_", None),
         "target_name": getattr(model, "target_name_", None),
-        "feature_names_in": _plain(getattr(model, "feature_names_in_", None)),
-        **_plain(header),
+        "feature_names_in": plain(getattr(model, "feature_names_in_", None)),
     }
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+    return common | plain(header), arrays
+
+
+def _write_archive(file, header: dict, arrays: dict[str, np.ndarray], finished=()) -> None:
+    """The members of a model file, with the models ``finished`` as files within it."""
+    with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(_HEADER, json.dumps(header, indent=1))
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+        for k, model in enumerate(finished):
+            inner = io.BytesIO()
+            _write_archive(inner, *_parts(model))
+            archive.writestr(f"{_FINISHED}{k}.pkit", inner.getvalue())
 
 
 def _network_parts(model) -> tuple[dict, dict[str, np.ndarray]]:
@@ -145,6 +170,44 @@ def load(path):
         raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 
+def write_checkpoint(path, model, identity: dict, state: State) -> None:
+    """Write the best model so far and the state of its fit, which `identity` tells from others."""
+    header, arrays = _parts(model)
+    header["checkpoint"] = plain({"identity": identity, "facts": state.facts})
+    arrays = arrays | {_STATE + name: array for name, array in state.arrays.items()}
+    with atomic_write(path) as file:
+        _write_archive(file, header, arrays, state.finished)
+
+
+def read_checkpoint(path) -> tuple[dict, State]:
+    """Identity and state of the fit that a checkpoint is of.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or no checkpoint of a fit, naming it.
+    OSError
+        If it cannot be read.
+    """
+    from .training import State
+
+    try:
+        header, arrays, finished = _read_archive(path)
+        _check_header(header)
+        if "checkpoint" not in header:
+            raise ValueError("a model, but not a checkpoint that a fit can go on from")
+        checkpoint = header["checkpoint"]
+        arrays = {
+            name.removeprefix(_STATE): array
+            for name, array in arrays.items()
+            if name.startswith(_STATE)
+        }
+        models = [_load(io.BytesIO(data)) for data in finished]
+        return checkpoint["identity"], State(checkpoint["facts"], arrays, models)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
 def input_names(model) -> list[str]:
     """Names of a fitted model's inputs: those of the table or DataFrame, else x1 ... xd."""
     for attribute in ("input_names_", "feature_names_in_"):
@@ -161,7 +224,10 @@ def target_name(model) -> str:
 
 @contextlib.contextmanager
 def atomic_write(path) -> Iterator[io.BufferedWriter]:
-    """A binary file that replaces ``path`` when the block ends, and vanishes when it fails."""
+    """A binary file that replaces ``path`` when the block ends, and vanishes when it fails.
+
+    It is on the disk then, not only in memory: the one before is never lost to a half of it.
+    """
     target = os.path.realpath(path)  # what a symbolic link points to is replaced, not the link
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}")
@@ -169,6 +235,8 @@ def atomic_write(path) -> Iterator[io.BufferedWriter]:
         # "x" and not tempfile, whose files nobody else may read
         with open(temporary, "xb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -178,22 +246,23 @@ def atomic_write(path) -> Iterator[io.BufferedWriter]:
         raise
 
 
-def _plain(value):
-    """``value`` with NumPy's numbers and arrays as Python's own; what has no JSON becomes None."""
+def plain(value):
+    """``value`` as it comes back from JSON; what has no JSON becomes None."""
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if isinstance(value, (bool, int, float, str)) else None
 
 
 def _load(path):
-    header, arrays = _read_archive(path)
+    header, arrays, _ = _read_archive(path)
     _check_header(header)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith(_STATE)}
     try:
         if header["class"] == "MLPRegressor":
             model = _build(header, arrays)
@@ -207,8 +276,8 @@ def _load(path):
         raise ValueError(f"damaged model: {type(error).__name__} {error}") from None
 
 
-def _read_archive(path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Header and arrays; zipfile checks the checksum of every member."""
+def _read_archive(path) -> tuple[dict, dict[str, np.ndarray], list[bytes]]:
+    """Header, arrays, and files of models; zipfile checks the checksum of every member."""
     try:
         with zipfile.ZipFile(path) as archive:
             contents = {name: archive.read(name) for name in archive.namelist()}
@@ -224,10 +293,12 @@ def _read_archive(path) -> tuple[dict, dict[str, np.ndarray]]:
         arrays = {
             name.removesuffix(".npy"): np.load(io.BytesIO(data), allow_pickle=False)
             for name, data in contents.items()
+            if name.endswith(".npy")
         }
     except (ValueError, EOFError) as error:
         raise ValueError(f"damaged model: {error}") from None
-    return header, arrays
+    models = [data for name, data in contents.items() if name.startswith(_FINISHED)]
+    return header, arrays, models
 
 
 def _check_header(header) -> None:

@@ -15,7 +15,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 from sklearn.utils import _safe_indexing, check_random_state, check_X_y
 
+from ._keeper import digest
 from .estimators import MLPRegressor, check_numbers, check_varies, root_mean_square
+from .fit_checkpoint import Checkpoints
 from .interpolate._spline import MAX_AXES
 from .interpolating_estimators import (
     SimplexRegressor,
@@ -25,6 +27,7 @@ from .interpolating_estimators import (
 )
 from .optimize._result import CTRL_C
 from .symmetry import Symmetries
+from .training import State
 
 KINDS = ("spline", "simplex", "network")
 
@@ -124,6 +127,8 @@ def fit(
     random_state=0,
     verbose: int = 0,
     callback: Callable | None = None,
+    checkpoint=None,
+    resume=None,
 ):
     """Fit the data as precisely as the time allows, by whatever kind of model does it best.
 
@@ -156,6 +161,13 @@ def fit(
         ``callback(state)`` after each iteration of a network; True or StopIteration ends the search
         with the best so far. The state has nit and seconds (of the network at work), relative_rmse
         (of the samples it is trained on at the moment), x, fun, damping, net and input_map.
+    checkpoint : path, optional
+        Every few seconds of a network, and at its end, the best model so far and the state of the
+        fit are written to this file, which is whole at any time. `precisekit.load` reads the model.
+    resume : path, optional
+        A checkpoint to go on from, of the same data, kinds and random_state; it may be the same
+        file as `checkpoint`. Networks go on from there, splines and simplices are tried again. The
+        limits target and time_limit are those of this call; `report_` counts all parts of the fit.
 
     Returns
     -------
@@ -167,11 +179,14 @@ def fit(
     ------
     ValueError
         As the estimators' fit; for fewer than 10 samples, a target or time_limit not positive, or
-        kinds none of which is for such data.
+        kinds none of which is for such data; for a checkpoint of another fit, naming the
+        difference, or one that is damaged.
+    OSError
+        When a checkpoint cannot be read, or the first one not be written.
 
     Warns
     -----
-    UserWarning
+    UserWarning, RuntimeWarning
         As MLPRegressor.fit.
 
     Notes
@@ -191,28 +206,64 @@ def fit(
     models whose held-out errors differ by less than their standard error the one of fewest
     parameters wins.
     """
-    search = _Search(X, y, target, time_limit, kinds, random_state, verbose, callback)
+    search = Search(
+        X,
+        y,
+        target=target,
+        time_limit=time_limit,
+        random_state=random_state,
+        checkpoints=Checkpoints(checkpoint, resume),
+        kinds=kinds,
+        verbose=verbose,
+        callback=callback,
+    )
     return search.run()
 
 
-class _Search:
+class Search:
     """The data, the clock, and the best model so far."""
 
-    def __init__(self, X, y, target, time_limit, kinds, random_state, verbose, callback):
+    def __init__(
+        self,
+        X,
+        y,
+        *,
+        target: float,
+        time_limit: float,
+        random_state,
+        checkpoints: Checkpoints,
+        kinds=None,
+        verbose: int = 0,
+        callback: Callable | None = None,
+    ):
         self.began = time.perf_counter()
         self.kinds = _checked(X, y, target, time_limit, kinds)
         self.X, self.y = X, y
         self.target, self.time_limit = target, time_limit
-        self.rng = check_random_state(random_state)
         self.verbose, self.callback = verbose, callback
         self.numbers, targets = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         self.targets = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
         check_varies(self.targets)
         self.size = root_mean_square(self.targets)
+        self.checkpoints = checkpoints
+        seed = checkpoints.seed(random_state)
+        self.rng = check_random_state(seed)
+        self.earlier = checkpoints.earlier(
+            lambda: {
+                "made by": "precisekit.fit",
+                "kinds": self.kinds,
+                "random_state": seed,
+                "shape of X": self.numbers.shape,
+                "X": digest(self.numbers),
+                "y": digest(targets),
+            }
+        )
+        self.seconds_before = 0.0 if self.earlier is None else self.earlier.facts["seconds_of_all"]
         self.shape, self.judges = _grid(self.numbers)  # rows on lines of a grid that are left out
         self.held, self.kept = self._split()
         self.choice = Choice(_layout(self.numbers, self.shape))
         self.models: list = []  # as the candidates
+        self.networks: list[MLPRegressor] = []  # among them
         self.residuals: list[np.ndarray] = []  # on what is held out, of models that may smooth
         self.interrupted = False
         self.end = ""  # why the search ended, once it has
@@ -304,6 +355,7 @@ class _Search:
         X, y = _safe_indexing(self.X, self.kept), _safe_indexing(self.y, self.kept)
         n_targets = len(self.kept) * self.targets.shape[1]
         best = None
+        finished = [] if self.earlier is None else self.earlier.finished
         for low, high in zip(_ARCHITECTURES_LOW, _ARCHITECTURES_HIGH, strict=True):
 
             def choose_hidden(posing, low=low, high=high):
@@ -312,17 +364,21 @@ class _Search:
 
             remaining = self.time_limit - (time.perf_counter() - self.began)
             worth = 0.0 if best is None else _WORTH_ANOTHER * self.time_limit
-            if self.best is not None and remaining <= worth:
+            seed = self.rng.randint(2**31)
+            if len(self.networks) < len(finished):
+                model, stopped = finished[len(self.networks)], False
+            elif self.best is not None and remaining <= worth:
                 self.end = "time limit"
                 return
-            model = MLPRegressor(
-                input_map="auto" if best is None else best.input_map_.kind,
-                find_symmetries=best is None,
-                time_limit=max(remaining, 1e-3),
-                random_state=self.rng.randint(2**31),
-                verbose=self.verbose,
-            )
-            stopped = self._watched(model, X, y, held_out, choose_hidden, best)
+            else:
+                model = MLPRegressor(
+                    input_map="auto" if best is None else best.input_map_.kind,
+                    find_symmetries=best is None,
+                    time_limit=max(remaining, 1e-3),
+                    random_state=seed,
+                    verbose=self.verbose,
+                )
+                stopped = self._watched(model, X, y, held_out, choose_hidden, best)
             report, residual = model.report_, self._residual(model)
             if self.judges is not None:  # relative to all of y, as of the others
                 report.held_out_rmse = _norm(residual)
@@ -330,6 +386,7 @@ class _Search:
                 best = model
             words = f"network {report.network}, input map {report.input_map}"
             self._consider(model, "network", words, residual)
+            self.networks.append(model)
             self._end_at_the_target()
             self.interrupted = report.interrupted
             if report.interrupted or stopped:
@@ -358,6 +415,7 @@ class _Search:
             target=self.target,
             choose_hidden=choose_hidden,
             symmetries=Symmetries() if known is None else known.symmetries_,
+            checkpoints=_OfNetwork(self),
         )
         model.set_params(hidden_layer_sizes=model.network_.sizes[1:-1])
         return stopped
@@ -447,8 +505,40 @@ class _Search:
         report.choice = self.choice
         if self.interrupted:  # the search as a whole was, whichever is best
             report.interrupted, report.stop_reason = True, self.end
-        report.seconds = time.perf_counter() - self.began
+        report.seconds = self.seconds()
         return model
+
+    def seconds(self) -> float:
+        """Of all parts of the fit."""
+        return self.seconds_before + time.perf_counter() - self.began
+
+
+class _OfNetwork:
+    """The `Checkpoints` of the network at work: those of the search, with the network's in them."""
+
+    def __init__(self, search: Search):
+        self._search = search
+        self.writes = search.checkpoints.writes
+
+    def seed(self, random_state: int) -> int:
+        return random_state
+
+    def earlier(self, _) -> State | None:
+        """Of the first network that is not finished."""
+        state, search = self._search.earlier, self._search
+        is_its = state is not None and len(search.networks) == len(state.finished)
+        return state if is_its else None
+
+    def keep(self, so_far: Callable[[], tuple], now: bool = False) -> None:
+        self._search.checkpoints.keep(lambda: self._of_search(*so_far()), now)
+
+    def _of_search(self, network: MLPRegressor, state: State) -> tuple:
+        search = self._search
+        network.set_params(hidden_layer_sizes=network.network_.sizes[1:-1])
+        models = [network] if search.best is None else [network, search.best]
+        best = min(models, key=lambda model: model.report_.held_out_rmse)
+        facts = state.facts | {"seconds_of_all": search.seconds()}
+        return best, State(facts, state.arrays, search.networks)
 
 
 def _checked(X, y, target, time_limit, kinds) -> tuple[str, ...]:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 from scipy.spatial import cKDTree
 
-from .boosting import Boosting
+from .boosting import Boosting, merge
 from .network import MLP
 from .objective import LeastSquares
 from .optimize import History, minimize, rounding_floor
-from .optimize._result import _AT_THE_FLOOR, CALLBACK, CTRL_C, TIME_LIMIT
+from .optimize._result import _AT_THE_FLOOR, CALLBACK, CTRL_C, TIME_LIMIT, Trace
 from .posing import Posing
 from .posing_search import PosingSearch
-from .symmetry import Symmetries
+from .symmetry import Relation, Symmetries
 
 # A stage starts on this many samples per parameter. When the error on as many further samples
 # exceeds _GAP times the error on its own, it has learnt what they tell: the set is doubled.
@@ -47,6 +47,12 @@ _PATIENCE = 40
 # How a stage ends: a status of minimize(), of which these end the run, or one of two reasons more.
 _TIME_LIMIT, _CALLBACK, _CTRL_C = TIME_LIMIT[0], CALLBACK[0], CTRL_C[0]
 _OPEN_GAP, _LOOK = "gap", "look"
+
+# What a state holds of a model besides its posing and parameters, of the stage at work, and of the
+# judgement on held-out samples.
+_MODEL_FACTS = ("damping", "error", "looked_at", "race")
+_STAGE_FACTS = ("n_iter", "seconds", "n_samples")
+_JUDGEMENT = ("error", "milestone", "iterations_since")
 
 
 @dataclass
@@ -86,6 +92,7 @@ class Settings:
     tol: float
     method: str = "taylor-lm"
     options: dict = field(default_factory=dict)  # of the method
+    began: float = field(default_factory=time.perf_counter)
     deadline: float = np.inf  # on time.perf_counter()
     verbose: int = 0
     callback: Callable[[OptimizeResult], bool] | None = None
@@ -106,6 +113,16 @@ class Model:
     looked_at: float = 1.0  # relative RMSE on its own samples when symmetries were last sought
     result: OptimizeResult | None = None
     race: dict[str, float] = field(default_factory=dict)  # error of each map on unseen samples
+
+
+@dataclass
+class State:
+    """Of a fit under way, as a file may hold it: plain facts, and arrays; models that are
+    finished, where there are some."""
+
+    facts: dict
+    arrays: dict[str, np.ndarray]
+    finished: list = field(default_factory=list)
 
 
 @dataclass
@@ -142,7 +159,7 @@ class HeldOut:
         self.error = np.inf  # relative RMSE of the best iterate
         self.best: Model | None = None
         self.message = ""
-        self._milestone, self._iterations_since = np.inf, 0
+        self.milestone, self.iterations_since = np.inf, 0
         self._posing: Posing | None = None
         self._objective: LeastSquares | None = None
 
@@ -152,35 +169,64 @@ class HeldOut:
             self._posing = model.posing
             self._objective = self.data.posed(model.posing).objective(model.net)
         error = self._objective.relative_rmse(theta)
-        self._iterations_since += 1
-        if error < 0.9 * self._milestone:
-            self._milestone, self._iterations_since = error, 0
+        self.iterations_since += 1
+        if error < 0.9 * self.milestone:
+            self.milestone, self.iterations_since = error, 0
         if error < self.error:
             self.error = error
             self.best = replace(model, theta=theta.copy())
         # Half the target: new samples are seldom as kind as those that chose the iterate.
         if self.error <= 0.5 * self.target:
             self.message = "target reached on the held-out samples"
-        elif self._iterations_since > _PATIENCE:
+        elif self.iterations_since > _PATIENCE:
             self.message = "no more gain on the held-out samples"
         return bool(self.message)
 
 
-class Run:
-    """One fit: a clock, the iterations so far, and the history of all stages."""
+@dataclass
+class _Stage:
+    """The network at work, and what there was before it."""
 
-    def __init__(self, settings: Settings, n_stages: int = 1, held_out: HeldOut | None = None):
+    n_iter: int = 0  # of the run, when the stage began
+    seconds: float = 0.0
+    reports: list[StageReport] = field(default_factory=list)
+    thetas: list[np.ndarray] = field(default_factory=list)  # of the networks before
+    model: Model | None = None  # None while it is sought how to pose the function
+    n_samples: int | None = None  # the part that it is trained on
+
+    @property
+    def number(self) -> int:
+        return len(self.reports) + 1
+
+
+class Run:
+    """One fit: a clock, the iterations so far, and the history of all stages.
+
+    After each iteration ``keep(so_far)`` may ask for the best model and the state of the run at
+    that point, ``model, state = so_far()``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        n_stages: int = 1,
+        held_out: HeldOut | None = None,
+        keep: Callable[[Callable[[], tuple[Model, State]]], None] | None = None,
+    ):
         self.settings = settings
         self.n_stages = n_stages
         self.held_out = held_out
-        self.began = time.perf_counter()
+        self.began = settings.began
         self.results: list[OptimizeResult] = []
         self.model: Model | None = None  # what an interruption between two stages leaves
         self.interrupted = False
         self.stages: list[StageReport] = []
+        self._keep = keep
+        self._stage = _Stage()
         self._outcome: int | str | None = None  # of the last call of `advance`
         self._left_over = 1.0  # relative error that the stages before have left
         self._scale = 1.0  # of the targets of the stage at work
+        self._boosting: Boosting | None = None
 
     def train(
         self,
@@ -191,26 +237,51 @@ class Run:
         input_map: str,
         symmetries: Symmetries,
         find_symmetries: bool,
+        resumed: State | None = None,
     ) -> Model:
         """Fit a network to ``data``; ``make_net(posing)`` gives the architecture.
 
         ``input_map`` is a kind or "auto", for a race. Variables that ``symmetries`` take out are
         out from the start; with ``find_symmetries`` others are, where that is found to serve.
+        A run that is resumed goes on from its state, given the same of all this.
         """
         self.data, self._make_net, self._seed = data, make_net, seed
+        self._targets = data  # of the stage at work
         search = PosingSearch(self, input_map, find_symmetries and data.X.shape[1] > 1)
         self._search = search
         kind = search.candidates(symmetries)[0]
         self.model = search.spare = self.start(Posing.fit(data.X, kind, symmetries))
         # fewer samples than parameters say nothing of derivatives
         search.seeks &= data.y.size >= self.model.net.n_params
-        settings = self.settings
-        self.settings = replace(settings, deadline=self._share(settings, stage=1))
+        if resumed is not None:
+            self._restore(resumed)
+        if self._stage.number == 1:
+            self._train_first(symmetries)
+        else:
+            posing = self._stage.model.posing
+            self.model = Model(make_net(posing), posing, self._stage.thetas[0])
+        model = self._summed_up(self.model, self.results)
+        if self._stage.number == 1:
+            error, n_iter, reason = (model.result[k] for k in ("relative_rmse", "nit", "message"))
+            self.stages.append(StageReport(error, 1.0, None, n_iter, self.seconds(), reason))
+        return model
+
+    def _train_first(self, symmetries: Symmetries) -> None:
+        """The search for a posing, and the network on it: self.model."""
+        settings, search = self.settings, self._search
+        self.settings = replace(
+            settings,
+            maxiter=self.iterations() + settings.maxiter,
+            deadline=self._share(settings, stage=1),
+        )
         try:
-            self.model = search.pose(symmetries)
-            if not self.ended:
-                if settings.method != "taylor-lm":  # which is what the races are run with
+            if self._stage.model is None:
+                self.model = search.pose(symmetries)
+                if not self.ended and settings.method != "taylor-lm":  # that of the search
                     self.model.theta = self.start(self.model.posing).theta
+            else:
+                self.model = self._stage.model
+            if not self.ended:
                 self._fit(self.model)
             if settings.method == "taylor-lm":
                 self.model = min(self.model, search.spare, key=lambda model: model.error)
@@ -219,11 +290,8 @@ class Run:
                 raise
             self.interrupted = True
         self.settings = settings
-        model = self._summed_up(self.model, data)
-        seconds = time.perf_counter() - self.began
-        error, n_iter, reason = (model.result[k] for k in ("relative_rmse", "nit", "message"))
-        self.stages.append(StageReport(error, 1.0, None, n_iter, seconds, reason))
-        return model
+        if self.held_out is not None and self.held_out.best is None:  # ended before it was asked
+            self.held_out.judge(self.model, self.model.theta)
 
     def boost(self, model: Model, net: MLP, matched: bool) -> Model:
         """Fit ``net`` to what the model leaves over, and to what that leaves, until there are as
@@ -231,17 +299,19 @@ class Run:
 
         ``matched`` starts the first layers from the frequency of what is left over.
         """
-        settings, data, message = self.settings, self.data, model.result.message
-        posed = data.posed(model.posing)
-        boosting = Boosting(posed.X, posed.y, posed.weight)
+        settings, message = self.settings, model.result.message
+        posed = self.data.posed(model.posing)
+        boosting = self._boosting = Boosting(posed.X, posed.y, posed.weight)
         boosting.add(model.net, model.theta)
+        for theta in self._stage.thetas[1:]:
+            boosting.add(net, theta)
         # They have judged the first stage, which is not the model any more.
         self._search.seeks, self.held_out = False, None
         try:
-            for stage in range(2, self.n_stages + 1):
+            for stage in range(len(self.stages) + 1, self.n_stages + 1):
                 if self.ended:
                     break
-                if self._at_the_floor(boosting, model.posing, data.X):
+                if self._at_the_floor(boosting, model.posing, self.data.X):
                     message = f"at the rounding floor after {stage - 1} of {self.n_stages} stages"
                     break
                 self.settings = replace(
@@ -250,37 +320,42 @@ class Run:
                     tol=settings.tol / boosting.relative_rmse,
                     deadline=self._share(settings, stage),
                 )
-                message = self._boost_once(boosting, Model(net, model.posing, model.theta), matched)
+                part = Model(net, model.posing, model.theta, race=model.race)
+                message = self._boost_once(boosting, part, matched)
         except KeyboardInterrupt:
             self.interrupted = True
-        self.data = data
         model.net, model.theta = boosting.merged()
-        model = self._summed_up(model, data)
+        model = self._summed_up(model, self.results)
         if not self.interrupted:
             model.result.message = message
         return model
 
     def _boost_once(self, boosting: Boosting, part: Model, matched: bool) -> str:
         """One more stage, kept unless it gains nothing; why it ended."""
-        began, n_iter, stage = time.perf_counter(), self.iterations(), len(self.stages) + 1
         self._left_over, self._scale = boosting.relative_rmse, boosting.scale
         frequency = boosting.frequency() if matched else None
-        part.theta = part.net.init([self._seed, stage], frequency=frequency)
+        number = len(self.stages) + 1
+        if self._stage.number == number:  # resumed
+            part = self._stage.model = replace(self._stage.model, net=part.net)
+        else:
+            part.theta = part.net.init([self._seed, number], frequency=frequency)
+            before = list(self.stages), list(boosting.thetas)
+            self._stage = _Stage(self.iterations(), self.seconds(), *before)
         _, factor = part.posing(self.data.X)
-        self.data = replace(self.data, y=boosting.residual / boosting.scale * factor[:, None])
+        self._targets = replace(self.data, y=boosting.residual / boosting.scale * factor[:, None])
         self._fit(part)
         boosting.add(part.net, part.theta)
         message = self.results[-1].message
         if not boosting.relative_rmse < self._left_over:
             boosting.drop()
-            message = f"stage {stage} gains nothing"
+            message = f"stage {number} gains nothing"
         self.stages.append(
             StageReport(
                 boosting.relative_rmse,
                 self._scale,
                 frequency,
-                self.iterations() - n_iter,
-                time.perf_counter() - began,
+                self.iterations() - self._stage.n_iter,
+                self.seconds() - self._stage.seconds,
                 message,
             )
         )
@@ -298,10 +373,12 @@ class Run:
 
     def _fit(self, model: Model) -> None:
         """Train a network: Taylor-LM on growing parts of the data, other methods on all of it."""
+        if self._stage.model is not model:
+            self._stage.model, self._stage.n_samples = model, None
         if self.settings.method == "taylor-lm":
             self._grow(model)
         else:
-            self.advance(model, self.data.posed(model.posing), judge=self.held_out)
+            self.advance(model, self._targets.posed(model.posing), judge=self.held_out)
 
     @property
     def ended(self) -> bool:
@@ -329,14 +406,15 @@ class Run:
         Early iterations on few samples cost little, and the test on the next block of samples
         keeps them from learning what does not generalise.
         """
-        data = self.data.posed(model.posing)[: _most_samples(model.net, self.settings.order)]
+        data = self._targets.posed(model.posing)[: _most_samples(model.net, self.settings.order)]
         size = int(_SAMPLES_PER_PARAMETER * model.net.n_params / model.net.sizes[-1])
+        size = self._stage.n_samples or size
         while True:
+            self._stage.n_samples = size
             last = size >= len(data) / _SAMPLES_PER_PARAMETER
+            part = data if last else data[:size]
             unseen = None if last else data[size : 2 * size].objective(model.net)
-            outcome = self.advance(
-                model, data if last else data[:size], unseen, self.held_out, True
-            )
+            outcome = self.advance(model, part, unseen, self.held_out, looks=True)
             if last:
                 model.error = model.result.relative_rmse
             else:
@@ -345,7 +423,7 @@ class Run:
                 return
             self.model = self._search.without_symmetric_variables(model)
             if self.model is not model:
-                self._grow(self.model)
+                self._fit(self.model)
                 return
             if outcome == _LOOK:
                 continue
@@ -368,12 +446,19 @@ class Run:
 
         Returns the status of the minimiser, _OPEN_GAP or _LOOK.
         """
-        settings, outcome = self.settings, None
+        settings, outcome, trace = self.settings, None, Trace()
         looks = looks and self._search.seeks and model.posing.n_variables > 1
         enough = _LOOK_AGAIN * model.looked_at if looks and model.looked_at > _PRECISE else 0.0
-        iterations, seconds = self.iterations(), time.perf_counter() - self.began
+        iterations, seconds = self.iterations(), self.seconds()
 
         def callback(state):
+            ends = verdict(state)
+            if self._keep is not None and recorded:
+                trace.add(state)
+                self._keep(lambda: self._so_far(model, trace, placed(trace.result)))
+            return ends
+
+        def verdict(state):
             nonlocal outcome
             if settings.callback is not None:
                 shown = OptimizeResult(state, net=model.net, input_map=model.posing.input_map)
@@ -391,6 +476,16 @@ class Run:
                 outcome, model.looked_at = _LOOK, error
             return outcome is not None
 
+        def placed(result):
+            """With its history as that of a part of the run."""
+            history = result.history
+            history.iteration += iterations
+            history.seconds += seconds
+            history.relative_rmse *= self._left_over
+            history.fun *= self._scale**2
+            history.stage[:] = len(self.stages) + 1
+            return result
+
         options = settings.options
         if settings.method == "taylor-lm":
             options = dict(order=settings.order, damping=model.damping) | options
@@ -405,11 +500,7 @@ class Run:
             verbose=settings.verbose,
             **options,
         )
-        result.history.iteration += iterations
-        result.history.seconds += seconds
-        result.history.relative_rmse *= self._left_over
-        result.history.fun *= self._scale**2
-        result.history.stage[:] = len(self.stages) + 1
+        placed(result)
         model.theta, model.result = result.x, result
         model.damping = result.get("damping", model.damping)
         if recorded:
@@ -420,31 +511,118 @@ class Run:
     def iterations(self) -> int:
         return sum(result.nit for result in self.results)
 
-    def _summed_up(self, model: Model, data: Data) -> Model:
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def _summed_up(self, model: Model, results: list[OptimizeResult]) -> Model:
         """The best model, with the figures on all samples and the history of the whole run."""
-        last, stages = self.results[-1], [vars(result.history) for result in self.results]
-        held_out = self.held_out
-        if held_out is not None:
-            if held_out.best is None:  # ended before the judge was asked
-                held_out.judge(model, model.theta)
+        last, held_out = results[-1], self.held_out
+        if held_out is not None and held_out.best is not None:
             model = replace(held_out.best, race=model.race)
-        objective = data.posed(model.posing).objective(model.net)
+        objective = self.data.posed(model.posing).objective(model.net)
         status, reason = last.status, last.message
         if self.interrupted:
             status, reason = CTRL_C
         elif held_out is not None and held_out.message and status != _CTRL_C:
             reason = held_out.message
-        model.result = OptimizeResult(
+        result = OptimizeResult(
             x=model.theta,
             relative_rmse=objective.relative_rmse(model.theta),
-            nit=self.iterations(),
+            nit=sum(result.nit for result in results),
             status=status,
             message=reason,
-            history=History(
-                **{name: np.concatenate([stage[name] for stage in stages]) for name in stages[0]}
-            ),
+            history=_concatenated(results),
         )
-        return model
+        return replace(model, result=result)
+
+    # -- what outlives the process -----------------------------------------------------------------
+
+    def state(self) -> State:
+        """From which `train`, and `boost`, go on."""
+        return self._state(self._stage, self.results)
+
+    def _so_far(self, model: Model, trace: Trace, result: OptimizeResult) -> tuple[Model, State]:
+        """The best model and the state amid a call of `advance`, from what the call has passed."""
+        stage, results = self._stage, [*self.results, result]
+        advanced = replace(model, theta=trace.x, damping=trace.damping)
+        if stage.model is model:
+            stage = replace(stage, model=advanced)
+        if stage.model is None:  # a race is under way: who is ahead, once one has arrived
+            best = self.model if np.isfinite(self.model.error) else advanced
+        else:
+            best = stage.model if stage.number == 1 else self._best_sum(stage.model)
+        return self._summed_up(best, results), self._state(stage, results)
+
+    def _best_sum(self, part: Model) -> Model:
+        """The stages before, with the one at work if that is a gain."""
+        boosting, data = self._boosting, self.data.posed(part.posing)
+        nets, thetas = [*boosting.nets, part.net], [*boosting.thetas, part.theta]
+        sums = boosting.merged(), merge(nets, thetas, [*boosting.scales, boosting.scale])
+        models = [replace(part, net=net, theta=theta) for net, theta in sums]
+        return min(models, key=lambda m: data.objective(m.net).relative_rmse(m.theta))
+
+    def _state(self, stage: _Stage, results: list[OptimizeResult]) -> State:
+        history, held_out = _concatenated(results), self.held_out
+        facts = {
+            "n_iter": sum(result.nit for result in results),
+            "seconds": self.seconds(),
+            "stage": {name: getattr(stage, name) for name in _STAGE_FACTS},
+            "reports": [asdict(report) for report in stage.reports],
+            "n_networks": len(stage.thetas),
+            "rejected": sorted(self._search.rejected),
+            "models": {},
+        }
+        arrays = {f"history_{name}": column for name, column in vars(history).items()}
+        arrays |= {f"network_{k}": theta for k, theta in enumerate(stage.thetas)}
+        models = {}
+        if stage.model is not None:
+            models |= {"at_work": stage.model, "spare": self._search.spare}
+        if held_out is not None and held_out.best is not None:
+            models["held_out"] = held_out.best
+            facts["held_out"] = {name: getattr(held_out, name) for name in _JUDGEMENT}
+        for name, model in models.items():
+            arrays[name] = model.theta
+            facts["models"][name] = {
+                "input_map": model.posing.input_map.kind,
+                "symmetries": [asdict(r) for r in model.posing.symmetries.relations],
+                **{fact: getattr(model, fact) for fact in _MODEL_FACTS},
+            }
+        return State(facts, arrays)
+
+    def _restore(self, state: State) -> None:
+        facts, arrays = state.facts, state.arrays
+
+        def model(name):
+            known = facts["models"][name]
+            relations = tuple(Relation.checked(**r) for r in known["symmetries"])
+            posing = Posing.fit(self.data.X, known["input_map"], Symmetries(relations))
+            figures = {fact: known[fact] for fact in _MODEL_FACTS}
+            return Model(self._make_net(posing), posing, arrays[name], **figures)
+
+        history = History(**{f.name: arrays[f"history_{f.name}"] for f in fields(History)})
+        earlier = dict(nit=facts["n_iter"], history=history, status=None, message="resumed")
+        self.results = [OptimizeResult(earlier)]
+        self.began -= facts["seconds"]
+        if "held_out" in facts:
+            for name in _JUDGEMENT:
+                setattr(self.held_out, name, facts["held_out"][name])
+            self.held_out.best = model("held_out")
+        if "at_work" not in facts["models"]:  # the race is run again
+            return
+        self._search.rejected = set(facts["rejected"])
+        self._search.spare = model("spare")
+        self.stages = [StageReport(**report) for report in facts["reports"]]
+        self._stage = _Stage(
+            **{name: facts["stage"][name] for name in _STAGE_FACTS},
+            reports=list(self.stages),
+            thetas=[arrays[f"network_{k}"] for k in range(facts["n_networks"])],
+            model=model("at_work"),
+        )
+
+
+def _concatenated(results: list[OptimizeResult]) -> History:
+    parts = [vars(result.history) for result in results]
+    return History(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _first_layer_gain(data: Data) -> float:

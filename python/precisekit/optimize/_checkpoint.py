@@ -7,11 +7,8 @@ history. It replaces the one before only when it is whole on disk.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import time
-import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -19,22 +16,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .._keeper import Keeper, check_same_run, digest
 from ..io import atomic_write
 from ..objective import LeastSquares
-from ._result import History
+from ._result import History, Trace
 
 FORMAT = "precisekit checkpoint"
 FORMAT_VERSION = 1
 
-_EVERY = 3.0  # seconds between two writings
 _HISTORY = "history_"
-
-
-def _digest(array) -> str | None:
-    if array is None:
-        return None
-    array = np.ascontiguousarray(array, dtype=np.float64)
-    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def _identity(objective, n: int) -> dict:
@@ -46,15 +36,10 @@ def _identity(objective, n: int) -> dict:
         "kind of objective": "LeastSquares",
         "network": repr(net),
         "shape of X": list(np.shape(X)),
-        "X": _digest(X),
-        "y": _digest(y),
-        "sample_weight": _digest(sample_weight),
+        "X": digest(X),
+        "y": digest(y),
+        "sample_weight": digest(sample_weight),
     }
-
-
-def _shown(value) -> str:
-    is_digest = isinstance(value, str) and len(value) == 64
-    return "other numbers" if is_digest else repr(value)
 
 
 @dataclass
@@ -81,8 +66,6 @@ class Checkpoint:
         columns = {_HISTORY + f.name: getattr(self.history, f.name) for f in fields(History)}
         with atomic_write(path) as file:
             np.savez(file, header=np.array(json.dumps(header)), x=self.x, **columns)
-            file.flush()
-            os.fsync(file.fileno())
 
     @classmethod
     def read(cls, path) -> Checkpoint:
@@ -114,16 +97,8 @@ class Checkpoint:
 
     def check(self, path, method: str, identity: dict) -> None:
         """Raises ValueError when it is of another run, naming each difference."""
-        of_run = {"method": method, **identity}
-        of_file = {"method": self.method, **self.identity}
-        apart = [
-            f"{name} (there {_shown(of_file.get(name))}, here {_shown(value)})"
-            for name, value in of_run.items()
-            if of_file.get(name) != value
-        ]
-        if apart:
-            message = f"{os.fspath(path)} cannot be resumed, it differs in: {', '.join(apart)}"
-            raise ValueError(message)
+        there, here = {"method": self.method, **self.identity}, {"method": method, **identity}
+        check_same_run(path, there, here)
 
 
 class _Writer:
@@ -135,31 +110,24 @@ class _Writer:
         self._identity = identity
         self._earlier = earlier
         self._callback = callback
-        self._records: list[tuple] = []
-        self._best: OptimizeResult | None = None
-        self._written = -np.inf
+        self._trace = Trace()
+        self._keeper = Keeper(self._write)
 
     def __call__(self, state) -> bool:
-        get = state.get
-        figures = (get("relative_rmse", np.nan), get("damping", np.nan))
-        self._records.append((state.nit, state.seconds, state.fun, *figures))
-        if self._best is None or state.fun <= self._best.fun:
-            self._best = OptimizeResult(x=np.copy(state.x), fun=state.fun)
-        if time.perf_counter() - self._written >= _EVERY:
-            self.write(self._best.x, figures[1], History.of(self._records))
+        trace = self._trace
+        trace.add(state)
+        if self._keeper.due:
+            self._keeper(trace.x, trace.damping, trace.history)
         return False if self._callback is None else bool(self._callback(state))
 
-    def write(self, x, damping: float, history: History) -> None:
+    def end(self, result: OptimizeResult) -> None:
+        """Write what the run has come to."""
+        self._keeper(result.x, result.get("damping", np.nan), result.history)
+
+    def _write(self, x, damping: float, history: History) -> None:
         whole = joined(self._earlier, history)
         nit = int(whole.iteration[-1]) if whole.iteration.size else 0
-        state = Checkpoint(self._method, self._identity, x, damping, nit, whole)
-        try:
-            state.write(self._path)
-        except OSError as error:
-            if self._written == -np.inf:  # nothing is lost yet
-                raise
-            warnings.warn(f"checkpoint not written: {error}", RuntimeWarning, stacklevel=2)
-        self._written = time.perf_counter()
+        Checkpoint(self._method, self._identity, x, damping, nit, whole).write(self._path)
 
 
 def joined(earlier: Checkpoint | None, history: History) -> History:
@@ -194,7 +162,7 @@ def minimize_with_checkpoints(
         options = {**options, "callback": writer}
     result = run(objective, theta0, **options)
     if checkpoint is not None:
-        writer.write(result.x, result.get("damping", np.nan), result.history)
+        writer.end(result)
     if earlier is not None:
         result.history = joined(earlier, result.history)
         result.nit += earlier.nit

@@ -47,6 +47,42 @@ class History:
         return history
 
 
+class Trace:
+    """The iterates of a run as its callback sees them.
+
+    Attributes
+    ----------
+    x : ndarray (P,) or None
+        Of the smallest fun so far; None before there is any.
+    damping : float
+        The last; NaN but for Taylor-LM.
+    """
+
+    def __init__(self):
+        self.x: np.ndarray | None = None
+        self.damping = np.nan
+        self._fun = np.inf
+        self._records: list[tuple] = []
+
+    def add(self, state: OptimizeResult) -> None:
+        """Take the state that a callback gets."""
+        relative_rmse = state.get("relative_rmse", np.nan)
+        self.damping = state.get("damping", np.nan)
+        self._records.append((state.nit, state.seconds, state.fun, relative_rmse, self.damping))
+        if self.x is None or state.fun <= self._fun:
+            self.x, self._fun = np.copy(state.x), state.fun
+
+    @property
+    def history(self) -> History:
+        return History.of(self._records)
+
+    @property
+    def result(self) -> OptimizeResult:
+        """As of a run that is not at its end."""
+        nit = self._records[-1][0] if self._records else 0
+        return OptimizeResult(nit=nit, history=self.history, status=None, message="under way")
+
+
 class Observer:
     """Keeps the history of a run, prints it, and asks the user's callback whether to stop."""
 
