@@ -19,6 +19,7 @@ from conftest import smooth
 import precisekit as pk
 from precisekit import _core
 from precisekit.cli import main
+from precisekit.io import read_checkpoint
 from precisekit.progress import Progress, share_done
 
 QUICK = ["--hidden", "6", "--input-map", "linear", "--tol", "1e-3"]
@@ -259,7 +260,15 @@ def test_wrong_arguments_are_told_before_the_fit(run, folder, no_fit, arguments,
         ([], ["--output"]),
         (["--output", "m.pkit", "--plot", "no/fit.png"], ["no/fit.png"]),
         (["--output", "m.pkit", "--plot", "fit.xyz"], ["fit.xyz", ".png"]),
-        (["--output", "m.png", "--plot", "m.png"], ["same file"]),
+        (["--output", "m.png", "--plot", "m.png"], ["--output and --plot name the same file"]),
+        (["--output", "m.pkit", "--checkpoint", "m.pkit"], ["--output and --checkpoint name the"]),
+        (["--output", "m.pkit", "--checkpoint", "data.csv"], ["overwrite"]),
+        (["--output", "m.pkit", "--checkpoint", "no/m.ckpt"], ["no/m.ckpt", "no directory"]),
+        (["--output", "m.pkit", "--resume"], ["--resume needs a --checkpoint"]),
+        (
+            ["--output", "m.pkit", "--checkpoint", "c", "--method", "simplex"],
+            ["--checkpoint does not go with --method simplex"],
+        ),
     ],
 )
 def test_unwritable_places_are_told_before_the_fit(run, folder, no_fit, arguments, words):
@@ -291,7 +300,7 @@ def test_constant_target(run, folder):
     refused(run("fit", "flat.csv", "--target", "y", "--output", "m.pkit"), "constant")
 
 
-def started_fit(folder, stderr):
+def started_fit(folder, stderr, *options):
     """A long fit in a process of its own."""
     rng = np.random.default_rng(0)
     X = rng.uniform(1, 3, (2000, 2))
@@ -299,7 +308,7 @@ def started_fit(folder, stderr):
     np.savetxt("noisy.csv", np.column_stack([X, y]), "%.17g", ",")
     command = ["-m", "precisekit.cli", "fit", "noisy.csv", "--target", "x3", "--output", "m.pkit"]
     return subprocess.Popen(
-        [sys.executable, *command, "--hidden", "20,20", "--time-limit", "300"],
+        [sys.executable, *command, *options, "--time-limit", "300"],
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -319,7 +328,7 @@ def read_until(descriptor, pattern, seconds):
 
 def test_ctrl_c_saves_the_best_so_far(folder):
     ours, theirs = pty.openpty()
-    process = started_fit(folder, theirs)
+    process = started_fit(folder, theirs, "--hidden", "20,20")
     os.close(theirs)
     try:
         line = read_until(ours, r" ([2-9]|\d\d+) iterations", 60)  # the bar: it is under way
@@ -336,6 +345,72 @@ def test_ctrl_c_saves_the_best_so_far(folder):
     model = pk.load(folder / "m.pkit")
     assert model.report_.interrupted
     assert model.report_.relative_rmse < 1
+
+
+# -- checkpoints -----------------------------------------------------------------------------------
+
+
+def test_a_killed_fit_goes_on(folder):
+    """kill -9, the model that is there then, and the same command again."""
+    command = ["--checkpoint", "run.ckpt", "--resume", "--hidden", "20,20"]
+    process = started_fit(folder, subprocess.PIPE, *command)
+    until = time.monotonic() + 100
+    while not (folder / "run.ckpt").exists() or pk.load("run.ckpt").report_.n_iter < 20:
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.2)
+    process.kill()
+    _, err = process.communicate()
+    assert "run.ckpt is not there yet: the fit begins" in err
+    before = pk.load("run.ckpt")
+    assert (before.input_names_, before.target_name_) == (["x1", "x2"], "x3")
+
+    process = started_fit(folder, subprocess.PIPE, *command)
+    until = time.monotonic() + 100
+    while pk.load("run.ckpt").report_.n_iter <= before.report_.n_iter:
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.2)
+    process.terminate()  # SIGTERM
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "run.ckpt" not in err
+    assert "interrupted" in out
+    assert pk.load("m.pkit").report_.n_iter > before.report_.n_iter
+    after = pk.load("run.ckpt").report_
+    assert after.relative_rmse <= before.report_.relative_rmse * (1 + 1e-6)
+    assert after.seconds > before.report_.seconds
+
+
+def test_a_checkpoint_is_not_overwritten(run, folder, no_fit):
+    arguments = ["fit", "data.csv", "--target", "h", "--output", "m.pkit"]
+    (folder / "run.ckpt").write_bytes(b"not one")
+    refused(run(*arguments, "--checkpoint", "run.ckpt"), "run.ckpt exists", "--resume")
+    refused(run(*arguments, "--checkpoint", "run.ckpt", "--resume"), "run.ckpt: ", "ZIP")
+    assert (folder / "run.ckpt").read_bytes() == b"not one"
+
+
+def test_the_choice_goes_on(run, folder):
+    """--method auto: the network that was at work."""
+    arguments = ["fit", "data.csv", "--target", "h", "--output", "m.pkit", "--tol", "1e-15"]
+    arguments += ["--time-limit", "3", "--checkpoint", "run.ckpt", "--resume"]
+    iterations = []
+    for _ in range(2):
+        code, _, err = run(*arguments)
+        assert code == 0, err
+        _, state = read_checkpoint("run.ckpt")
+        networks = [network.report_.n_iter for network in state.finished]
+        iterations.append(state.facts["n_iter"] + sum(networks))
+    assert iterations[1] > iterations[0] > 0
+    names = pk.load("run.ckpt").input_names_, pk.load("run.ckpt").target_name_
+    assert names == (["p", "T"], "h")
+
+
+def test_a_checkpoint_of_other_data_is_refused(run, folder):
+    arguments = ["fit", "data.csv", "--target", "h", "--output", "m.pkit", *QUICK]
+    assert run(*arguments, "--checkpoint", "run.ckpt")[0] == 0
+    before = (folder / "run.ckpt").read_bytes()
+    again = run(*arguments, "--checkpoint", "run.ckpt", "--resume", "--seed", "1")
+    refused(again, "run.ckpt cannot be resumed", "random_state (there 0, here 1)", "X (there other")
+    assert (folder / "run.ckpt").read_bytes() == before
 
 
 def test_no_progress_bar_in_a_pipe(folder):

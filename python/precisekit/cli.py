@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io as std_io
 import os
 import platform
+import signal
 import stat
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +46,7 @@ digits.
 _FIT_DESCRIPTION = """\
 Fit a model to a table (CSV, .npz, .npy, .parquet) or to a Feynman equation,
 test it on samples that it has not seen, and save it. Ctrl-C ends the fit and
-saves the best so far.
+saves the best so far; with --checkpoint, a fit that was killed can go on.
 """
 
 _FIT_EPILOG = """\
@@ -52,6 +55,7 @@ examples:
   precisekit fit steam.csv --target h --output steam.pkit --hidden 20,20
   precisekit fit --equation I.11.19 --output dot.pkit --time-limit 300
   precisekit fit grid.csv --target h --output grid.pkit --method spline
+  precisekit fit --equation I.9.18 --output g.pkit --checkpoint g.ckpt --resume
 
 in Python:
   model = precisekit.load("steam.pkit")
@@ -225,6 +229,16 @@ def _add_fit(commands) -> None:
     output = fit.add_argument_group("output")
     output.add_argument("--output", required=True, metavar="MODEL", help="model file, as m.pkit")
     output.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="write the best model so far and the state of the fit to this file every few seconds",
+    )
+    output.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint, if there is one already",
+    )
+    output.add_argument(
         "--plot", metavar="PICTURE", help="also draw residuals and convergence (.png, .pdf, .svg)"
     )
 
@@ -328,12 +342,15 @@ def _fit(args) -> int:
 
         plot.check_format(args.plot)
         _check_writable(args.plot, other_than=args.data)
-        if os.path.realpath(args.plot) == os.path.realpath(args.output):
-            raise ValueError("--plot and --output name the same file")
+    if args.checkpoint:
+        _check_writable(args.checkpoint, other_than=args.data)
+        if os.path.exists(args.checkpoint) and not args.resume:
+            raise ValueError(f"{args.checkpoint} exists: --resume goes on from it; or delete it")
+    _check_different(args, "output", "plot", "checkpoint")
 
     names, target, train, test = _equation_data(args) if args.equation else _table_data(args)
     _check_count(len(train[0]), args)
-    model = _fitted(args, *train)
+    model = _fitted(args, names, target, *train)
     model.input_names_, model.target_name_ = names, target
 
     from .io import save
@@ -380,9 +397,11 @@ def _check_flags(args) -> None:
             args.input_map = None  # as it does anyway
         _refuse(args, "--method auto", *of_mlp)
     if args.method in _INTERPOLATING:
-        _refuse(args, f"--method {args.method}", *of_mlp, "tol", "time_limit")
+        _refuse(args, f"--method {args.method}", *of_mlp, "tol", "time_limit", "checkpoint")
     if args.method == "spline" and args.equation is not None:
         _refuse(args, "--method spline, which takes samples on a grid", "law")
+    if args.resume and args.checkpoint is None:
+        raise ValueError("--resume needs a --checkpoint to go on from")
     if args.time_limit is None:
         args.time_limit = _TIME_LIMIT
 
@@ -427,6 +446,13 @@ def _check_writable(path: str, other_than: str | None = None) -> None:
         raise ValueError(f"{path}: cannot write in {folder}: {error.strerror}") from None
     if other_than and os.path.exists(path) and os.path.samefile(path, other_than):
         raise ValueError(f"{path} would overwrite the table that is read")
+
+
+def _check_different(args, *options: str) -> None:
+    given = [(option, getattr(args, option)) for option in options if getattr(args, option)]
+    for (a, path), (b, other) in combinations(given, 2):
+        if os.path.realpath(path) == os.path.realpath(other):
+            raise ValueError(f"--{a} and --{b} name the same file")
 
 
 def _table_data(args):
@@ -483,7 +509,7 @@ def _check_count(n_train: int, args) -> None:
         )
 
 
-def _fitted(args, X, y):
+def _fitted(args, names, target, X, y):
     if args.method in _INTERPOLATING:
         from .interpolating_estimators import SimplexRegressor, SplineRegressor
 
@@ -492,24 +518,35 @@ def _fitted(args, X, y):
             return SimplexRegressor(extrapolate=True).fit(X, y)
         return SplineRegressor(extrapolate=True, random_state=args.seed).fit(X, y)
     from .estimators import MLPRegressor
+    from .fit_checkpoint import Checkpoints
     from .progress import Progress
-    from .selection import fit
+    from .selection import Search
 
+    resume = args.checkpoint if args.resume else None
+    if resume and not os.path.exists(resume):
+        print(f"precisekit: {resume} is not there yet: the fit begins", file=sys.stderr)
+        resume = None
+    checkpoints = Checkpoints(args.checkpoint, resume, input_names=names, target_name=target)
     goal = args.tol or (_AUTO_TOL if args.method == "auto" else _FLOOR)
-    with warnings.catch_warnings(), Progress(goal, args.time_limit) as progress:
+    with (
+        _terminable(),
+        warnings.catch_warnings(),
+        Progress(goal, args.time_limit) as progress,
+    ):
         warnings.simplefilter("always", UserWarning)
         warnings.filterwarnings("ignore", "fit interrupted")  # the report says so
         caught = set()
         warnings.showwarning = lambda message, *_: caught.add(str(message))
         if args.method == "auto":
-            model = fit(
+            model = Search(
                 X,
                 y,
                 target=goal,
                 time_limit=args.time_limit,
                 random_state=args.seed,
                 callback=progress,
-            )
+                checkpoints=checkpoints,
+            ).run()
         else:
             model = MLPRegressor(
                 hidden_layer_sizes=args.hidden or (20, 20),
@@ -521,10 +558,20 @@ def _fitted(args, X, y):
                 time_limit=args.time_limit,
                 random_state=args.seed,
             )
-            model._fit(X, y, callback=progress)
+            model._fit(X, y, callback=progress, checkpoints=checkpoints)
     for message in sorted(caught):
         print(f"precisekit: warning: {message}", file=sys.stderr)
     return model
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a fit as Ctrl-C does: the best so far is saved."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # -- predict ---------------------------------------------------------------------------------------
