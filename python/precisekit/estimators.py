@@ -16,8 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from . import training
 from ._checks import check_finite, positive_int
-from ._keeper import digest
-from .fit_checkpoint import Checkpoints
+from .fit_checkpoint import Checkpoints, identity
 from .input_map import KINDS
 from .network import MLP
 from .optimize import METHODS, History, rounding_floor
@@ -39,9 +38,6 @@ _PARAMETER_OF_OPTION = {
     "checkpoint": "checkpoint of fit",
     "resume": "resume of fit",
 }
-
-# Parameters in which a fit may differ from the one that it goes on from.
-_LIMITS = ("max_iter", "tol", "time_limit", "verbose")
 
 
 @dataclass
@@ -262,7 +258,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         checkpoints = Checkpoints() if checkpoints is None else checkpoints
         random_state = checkpoints.seed(self.random_state)
-        earlier = checkpoints.earlier(lambda: self._identity(random_state, X, y, weight))
+        earlier = checkpoints.earlier(lambda: identity(self, random_state, X, y, weight))
         rng = check_random_state(random_state)
         seed = rng.randint(2**31)
         order = rng.permutation(len(X))
@@ -325,18 +321,6 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.report_.interrupted:
             warnings.warn(f"fit {self.report_.stop_reason}", UserWarning, stacklevel=3)
         return self
-
-    def _identity(self, random_state: int, X, y, weight) -> dict:
-        """What must be the same for a fit to go on, by the names that messages give it."""
-        parameters = self.get_params() | {"random_state": random_state}
-        return {
-            "made by": type(self).__name__,
-            **{name: value for name, value in parameters.items() if name not in _LIMITS},
-            "shape of X": X.shape,
-            "X": digest(X),
-            "y": digest(y),
-            "sample_weight": digest(weight),
-        }
 
     def _take(self, model: training.Model, run: training.Run, X, y, scale) -> MLPRegressor:
         """What a run, at its end or amid it, has come to on the samples X, y."""

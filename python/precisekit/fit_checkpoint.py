@@ -12,11 +12,26 @@ from typing import TYPE_CHECKING
 
 from sklearn.utils import check_random_state
 
-from ._keeper import Keeper, check_same_run
+from ._keeper import Keeper, check_same_run, identity_of
 from .io import plain, read_checkpoint, write_checkpoint
 
 if TYPE_CHECKING:
     from .training import State
+
+
+# Parameters in which a fit may differ from the one that it goes on from.
+_LIMITS = ("max_iter", "tol", "time_limit", "verbose")
+
+
+def identity(estimator, random_state: int, X, y, sample_weight) -> dict:
+    """What must be the same for the fit of an estimator to go on, by the names that messages give
+    it: its parameters, with the seed that ``random_state`` came to, and the data."""
+    parameters = estimator.get_params() | {"random_state": random_state}
+    return {
+        "made by": type(estimator).__name__,
+        **{name: value for name, value in parameters.items() if name not in _LIMITS},
+        **identity_of(X, y, sample_weight),
+    }
 
 
 class Checkpoints:

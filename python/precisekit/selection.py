@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from sklearn.utils import _safe_indexing, check_random_state, check_X_y
 
-from ._keeper import digest
+from ._keeper import identity_of
 from .estimators import MLPRegressor, check_numbers, check_varies, root_mean_square
 from .fit_checkpoint import Checkpoints
 from .interpolate._spline import MAX_AXES
@@ -253,9 +253,7 @@ class Search:
                 "made by": "precisekit.fit",
                 "kinds": self.kinds,
                 "random_state": seed,
-                "shape of X": self.numbers.shape,
-                "X": digest(self.numbers),
-                "y": digest(targets),
+                **identity_of(self.numbers, targets),
             }
         )
         self.seconds_before = 0.0 if self.earlier is None else self.earlier.facts["seconds_of_all"]

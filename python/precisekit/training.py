@@ -478,9 +478,7 @@ class Run:
 
         def placed(result):
             """With its history as that of a part of the run."""
-            history = result.history
-            history.iteration += iterations
-            history.seconds += seconds
+            history = result.history = result.history.after(iterations, seconds)
             history.relative_rmse *= self._left_over
             history.fun *= self._scale**2
             history.stage[:] = len(self.stages) + 1
@@ -531,7 +529,7 @@ class Run:
             nit=sum(result.nit for result in results),
             status=status,
             message=reason,
-            history=_concatenated(results),
+            history=History.joined(result.history for result in results),
         )
         return replace(model, result=result)
 
@@ -562,7 +560,7 @@ class Run:
         return min(models, key=lambda m: data.objective(m.net).relative_rmse(m.theta))
 
     def _state(self, stage: _Stage, results: list[OptimizeResult]) -> State:
-        history, held_out = _concatenated(results), self.held_out
+        history, held_out = History.joined(result.history for result in results), self.held_out
         facts = {
             "n_iter": sum(result.nit for result in results),
             "seconds": self.seconds(),
@@ -618,11 +616,6 @@ class Run:
             thetas=[arrays[f"network_{k}"] for k in range(facts["n_networks"])],
             model=model("at_work"),
         )
-
-
-def _concatenated(results: list[OptimizeResult]) -> History:
-    parts = [vars(result.history) for result in results]
-    return History(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _first_layer_gain(data: Data) -> float:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .._keeper import Keeper, check_same_run, digest
+from .._keeper import Keeper, check_same_run, identity_of
 from ..io import atomic_write
 from ..objective import LeastSquares
 from ._result import History, Trace
@@ -35,10 +35,7 @@ def _identity(objective, n: int) -> dict:
     return {
         "kind of objective": "LeastSquares",
         "network": repr(net),
-        "shape of X": list(np.shape(X)),
-        "X": digest(X),
-        "y": digest(y),
-        "sample_weight": digest(sample_weight),
+        **identity_of(X, y, sample_weight),
     }
 
 
@@ -135,13 +132,9 @@ def joined(earlier: Checkpoint | None, history: History) -> History:
     if earlier is None or earlier.history.iteration.size == 0:
         return history
     before = earlier.history
-    columns = {}
-    for f in fields(History):
-        new = getattr(history, f.name)[1:]
-        if f.name in ("iteration", "seconds"):
-            new = new + getattr(before, f.name)[-1]
-        columns[f.name] = np.concatenate([getattr(before, f.name), new])
-    return History(**columns)
+    later = history.after(before.iteration[-1], before.seconds[-1])
+    later = History(**{name: column[1:] for name, column in vars(later).items()})
+    return History.joined([before, later])
 
 
 def minimize_with_checkpoints(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -45,6 +45,16 @@ class History:
         history = cls(*columns, stage=np.ones(len(records), dtype=np.int64))
         history.iteration = history.iteration.astype(np.int64)
         return history
+
+    @classmethod
+    def joined(cls, parts: Iterable[History]) -> History:
+        """One history of several, each of which goes on from the one before."""
+        columns = zip(*(vars(part).values() for part in parts))
+        return cls(*map(np.concatenate, columns))
+
+    def after(self, iterations: int, seconds: float) -> History:
+        """As the history of a part that begins so late in a run."""
+        return replace(self, iteration=self.iteration + iterations, seconds=self.seconds + seconds)
 
 
 class Trace:
