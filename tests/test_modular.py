@@ -6,10 +6,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import sympy
 
 import precisekit as pk
+from precisekit._keeper import Keeper
 from precisekit.modular import PAPER_GRAPHS, Graph, ModularMLP, ModularMLPRegressor
-from precisekit.modular._estimator import _matches
+from precisekit.modular._estimator import _matches, _Run
 
 # -- graphs ----------------------------------------------------------------------------------------
 
@@ -461,5 +463,106 @@ def test_bad_data(points):
         model.fit(points, np.ones(len(points)))
     with pytest.warns(UserWarning, match="fewer samples"):
         model.fit(points[:10], product(points[:10]))
-    with pytest.raises(TypeError, match="ModularMLPRegressor"):
-        pk.save(model, "never.pkit")
+
+
+# -- on disk ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"expression": EXPRESSION, "variables": ("a", "b", "c")},
+        {"expression": sympy.sympify(EXPRESSION)},
+        {"graph": Graph({"A": "x1*x3", "B": ("x2", "A")}, ("x1", "x2", "x3"))},
+        {"graph": {"A": ("x1", "x3"), "B": "x2*exp(A)"}},
+    ],
+    ids=["expression", "sympy", "Graph", "mapping"],
+)
+def test_saved_models(points, tmp_path, given):
+    y = product(points)
+    widths = ((4,), (3, 3)) if "graph" in given else (4,)
+    model = ModularMLPRegressor(
+        **given, hidden_layer_sizes=widths, input_map="both", max_iter=10, random_state=0
+    ).fit(points, y)
+    pk.save(model, tmp_path / "m.pkit")
+    loaded = pk.load(tmp_path / "m.pkit")
+    np.testing.assert_array_equal(loaded.predict(points), model.predict(points))
+    np.testing.assert_array_equal(loaded.predict_gradient(points), model.predict_gradient(points))
+    assert loaded.graph_ == model.graph_
+    assert loaded.report_.nodes == model.report_.nodes
+    assert str(loaded.report_) == str(model.report_)
+    for name, output in model.node_outputs(points).items():
+        np.testing.assert_array_equal(loaded.node_outputs(points)[name], output)
+    again = loaded.fit(points, y).predict(points)
+    np.testing.assert_array_equal(again, model.predict(points))
+
+
+class Killed(BaseException):
+    """What ends a fit without any chance to tidy up."""
+
+
+@pytest.fixture
+def killed_at(monkeypatch):
+    """Ends a fit with its n-th checkpoint, each iteration writing one."""
+
+    def prepare(n):
+        written = []
+
+        def due(_):
+            if len(written) == n:
+                raise Killed
+            written.append(1)
+            return True
+
+        monkeypatch.setattr(Keeper, "due", property(due))
+
+    return prepare
+
+
+def test_a_killed_fit_goes_on(points, tmp_path, killed_at, monkeypatch):
+    y, path = product(points), tmp_path / "run.ckpt"
+
+    def model(**parameters):
+        options = dict(expression="x2*exp(x1*x3)", hidden_layer_sizes=(6,), n_starts=2)
+        return ModularMLPRegressor(**options, random_state=0, **parameters)
+
+    straight = model().fit(points, y).report_
+    killed_at(6 * 41 + 20)  # after six lanes, of three maps and two starts
+    with pytest.raises(Killed):
+        model().fit(points, y, checkpoint=path)
+    saved = pk.load(path)
+    assert saved.report_.stop_reason == "under way"
+    assert np.isfinite(saved.predict(points)).all()
+    assert saved.report_.relative_rmse > 10 * straight.relative_rmse
+    killed_at(10**9)
+    monkeypatch.setattr(_Run, "_winner", lambda _: pytest.fail("the race is run"))
+    resumed = model().fit(points, y, checkpoint=path, resume=path).report_
+    assert resumed.relative_rmse < 1.5 * straight.relative_rmse
+    assert resumed.race == straight.race
+    assert resumed.n_iter > saved.report_.n_iter > 240
+    assert resumed.history.iteration[-1] == resumed.n_iter
+    assert resumed.seconds > saved.report_.seconds
+    assert pk.load(path).report_.relative_rmse == resumed.relative_rmse
+
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes \(there \(6,\), here \(5,\)\)$"):
+        model().set_params(hidden_layer_sizes=(5,)).fit(points, y, resume=path)
+    with pytest.raises(ValueError, match=r"graph \(there \{"):
+        model().set_params(expression="x1*x3 + x2").fit(points, y, resume=path, checkpoint=path)
+    with pytest.raises(ValueError, match=r"in: y \("):
+        model().fit(points, 2 * y, resume=path, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_a_fit_killed_in_the_race_begins_it_again(points, tmp_path, killed_at):
+    y, path = product(points), tmp_path / "run.ckpt"
+    model = ModularMLPRegressor(expression="x2*exp(x1*x3)", hidden_layer_sizes=(3,), n_starts=2)
+    model.set_params(random_state=0, max_iter=60)
+    killed_at(20)
+    with pytest.raises(Killed):
+        model.fit(points, y, checkpoint=path)
+    assert pk.load(path).report_.n_iter > 0
+    killed_at(10**9)
+    report = model.fit(points, y, resume=path).report_
+    assert report.n_iter > 60
+    assert set(report.race) == {"linear", "log", "both"}

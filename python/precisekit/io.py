@@ -9,8 +9,9 @@ is executed on loading. It holds
   NumPy arrays, bit for bit;
 - ``history_*.npy``: one array for each column of the fit's history.
 
-Of SimplexRegressor and SplineRegressor it holds in their place what the interpolator is made from:
-``points.npy`` and ``values.npy``, or ``knots_*.npy`` and ``coefficients.npy``.
+Of ModularMLPRegressor the header holds the graph. Of SimplexRegressor and SplineRegressor a file
+holds, in place of all that, what the interpolator is made from: ``points.npy`` and ``values.npy``,
+or ``knots_*.npy`` and ``coefficients.npy``.
 
 A checkpoint of a fit is the file of the best model so far. Its header says under ``checkpoint``
 which fit it is of and how far that is; ``state_*.npy`` are the arrays from which the fit goes on,
@@ -47,6 +48,7 @@ _HEADER = "header.json"
 _HISTORY = "history_"
 _STATE = "state_"
 _FINISHED = "finished_"
+_CLASSES = ("MLPRegressor", "ModularMLPRegressor", "SimplexRegressor", "SplineRegressor")
 _MODEL_ARRAYS = ("theta", "lo", "hi", "log_columns", "target_scale")
 
 
@@ -60,7 +62,7 @@ def save(model, path) -> None:
 
     Parameters
     ----------
-    model : MLPRegressor, SimplexRegressor or SplineRegressor
+    model : MLPRegressor, ModularMLPRegressor, SimplexRegressor or SplineRegressor
         Fitted, by itself or by `precisekit.fit`.
     path : str or path-like
 
@@ -84,13 +86,11 @@ def _parts(model) -> tuple[dict, dict[str, np.ndarray]]:
 
     from . import interpolating_io
     from .estimators import MLPRegressor
+    from .modular import ModularMLPRegressor
 
     interpolates = isinstance(model, interpolating_io.classes())
-    if not isinstance(model, MLPRegressor) and not interpolates:
-        raise TypeError(
-            "model must be an MLPRegressor, SimplexRegressor or SplineRegressor, "
-            f"got {type(model).__name__}"
-        )
+    if not interpolates and not isinstance(model, (MLPRegressor, ModularMLPRegressor)):
+        raise TypeError(f"model must be one of {', '.join(_CLASSES)}, got {type(model).__name__}")
     check_is_fitted(model)
     header, arrays = (interpolating_io.parts if interpolates else _network_parts)(model)
     from . import __version__
@@ -122,17 +122,26 @@ def _write_archive(file, header: dict, arrays: dict[str, np.ndarray], finished=(
 
 def _network_parts(model) -> tuple[dict, dict[str, np.ndarray]]:
     """What is in the header, and in arrays, of a network only."""
+    from .estimators import MLPRegressor
+
     report, history = asdict(replace(model.report_, history=None)), model.report_.history
     del report["history"]
     header = {
-        "class": "MLPRegressor",
-        "sizes": list(model.network_.sizes),
-        "activations": list(model.network_.activation),
         "symmetries": [asdict(r) for r in model.symmetries_.relations],
         "input_map": model.input_map_.kind,
-        "single_output": model._single_output,
         "report": report,
     }
+    if isinstance(model, MLPRegressor):
+        header |= {
+            "class": "MLPRegressor",
+            "sizes": model.network_.sizes,
+            "activations": model.network_.activation,
+            "single_output": model._single_output,
+        }
+    else:
+        from .modular import _io as modular_io
+
+        header |= modular_io.parts(model)
     arrays = {
         "theta": model.theta_,
         "lo": model.input_map_.lo,
@@ -153,7 +162,7 @@ def load(path):
 
     Returns
     -------
-    model : MLPRegressor, SimplexRegressor or SplineRegressor
+    model : MLPRegressor, ModularMLPRegressor, SimplexRegressor or SplineRegressor
         Fitted. Names of columns, where known, are in ``input_names_`` and ``target_name_``.
 
     Raises
@@ -264,7 +273,7 @@ def _load(path):
     _check_header(header)
     arrays = {name: array for name, array in arrays.items() if not name.startswith(_STATE)}
     try:
-        if header["class"] == "MLPRegressor":
+        if header["class"] in ("MLPRegressor", "ModularMLPRegressor"):
             model = _build(header, arrays)
         else:
             from . import interpolating_io
@@ -312,8 +321,7 @@ def _check_header(header) -> None:
             f"format version {version}, but this precisekit reads up to {FORMAT_VERSION}: "
             f"written by precisekit {header.get('precisekit_version')}, upgrade to read it"
         )
-    known = ("MLPRegressor", "SimplexRegressor", "SplineRegressor")
-    if header.get("class") not in known:
+    if header.get("class") not in _CLASSES:
         raise ValueError(f"unknown model class {header.get('class')!r}")
 
 
@@ -328,8 +336,17 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     if header["input_map"] not in KINDS:
         raise ValueError(f"unknown input map {header['input_map']!r}")
     theta, lo, hi, log_columns, scale = (_sound_array(arrays, name) for name in _MODEL_ARRAYS)
-    network = MLP(header["sizes"], header["activations"])
     input_map = InputMap(header["input_map"], lo, hi, log_columns.astype(np.intp))
+    if header["class"] == "MLPRegressor":
+        parameters = dict(header["parameters"])
+        parameters["hidden_layer_sizes"] = tuple(parameters["hidden_layer_sizes"])
+        model, report_class = MLPRegressor(**parameters), FitReport
+        model._single_output = bool(header["single_output"])
+        network = MLP(header["sizes"], header["activations"])
+    else:
+        from .modular import _io as modular_io
+
+        model, network, report_class = modular_io.build(header, input_map)
     expected = {
         "theta": (theta.size, network.n_params),
         "hi": (hi.size, lo.size),
@@ -348,9 +365,6 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
             f"the network takes {network.sizes[0]}"
         )
 
-    parameters = dict(header["parameters"])
-    parameters["hidden_layer_sizes"] = tuple(parameters["hidden_layer_sizes"])
-    model = MLPRegressor(**parameters)
     model.network_, model.input_map_, model.theta_ = network, input_map, theta
     model.target_scale_ = scale
     # a file written before there were symmetries has none
@@ -360,7 +374,6 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     if not model.symmetries_.lead(n_features, lo.size):
         raise ValueError(f"symmetries and input map do not fit {n_features} inputs")
     model.n_features_in_ = n_features
-    model._single_output = bool(header["single_output"])
     columns = {f.name: _HISTORY + f.name for f in fields(History)}
     if columns["stage"] not in arrays:  # written before there were stages
         arrays[columns["stage"]] = np.ones(len(arrays[columns["iteration"]]), dtype=np.int64)
@@ -368,7 +381,7 @@ def _build(header: dict, arrays: dict[str, np.ndarray]):
     report = dict(header["report"])
     report["stages"] = [StageReport(**stage) for stage in report.get("stages", [])]
     report["choice"] = restored_choice(report.get("choice"))
-    model.report_ = FitReport(**report, history=history)
+    model.report_ = report_class(**report, history=history)
     model.n_iter_ = model.report_.n_iter
     return model
 

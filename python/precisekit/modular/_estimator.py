@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 import warnings
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.polynomial import Chebyshev
@@ -23,11 +24,14 @@ from ..estimators import (
     checked_samples,
     root_mean_square,
 )
+from ..fit_checkpoint import Checkpoints, identity
 from ..input_map import KINDS, InputMap
 from ..objective import LeastSquares
 from ..optimize import History, minimize, rounding_floor
+from ..optimize._result import CTRL_C, Trace
 from ..posing import Posing
 from ..symmetry import Symmetries
+from ..training import State
 from ._formula import Formula
 from ._graph import PAPER_GRAPHS, Graph, check_names, checked_variables
 from ._network import ModularMLP
@@ -42,8 +46,6 @@ _RACE_SHARE = 0.5
 _DAMPING = 0.1
 
 _DEGREE = 15  # of the polynomial that tells a node from its module's output
-
-_CTRL_C = 6  # status of minimize()
 
 
 @dataclass
@@ -189,7 +191,7 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, checkpoint=None, resume=None):
         """Fit the graph of networks.
 
         Parameters
@@ -197,6 +199,9 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
         X : array_like or DataFrame (n, d)
         y : array_like (n,)
         sample_weight : array_like (n,), optional
+        checkpoint, resume : path, optional
+            As of `MLPRegressor.fit`: what is found there is the input map and the start that won
+            the race, with its parameters so far.
 
         Returns
         -------
@@ -206,7 +211,10 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
         ------
         ValueError
             For an expression with unknown names or functions, unused variables, a graph with a
-            loop; for NaN, infinity, empty or constant data, or a parameter out of range.
+            loop; for NaN, infinity, empty or constant data, or a parameter out of range; for a
+            checkpoint of another fit, naming the difference, or one that is damaged.
+        OSError
+            When a checkpoint cannot be read, or the first one not be written.
         ImportError
             For an expression, without SymPy.
 
@@ -215,6 +223,8 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
         UserWarning
             With fewer samples than parameters, or when Ctrl-C ended the fit; the best parameters
             so far are kept.
+        RuntimeWarning
+            When a later checkpoint cannot be written.
         """
         began = time.perf_counter()
         self._check_parameters()
@@ -222,12 +232,22 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
         check_varies(y[:, None])
         self.graph_ = self._resolved(X.shape[1])
         self.target_scale_ = root_mean_square(y[:, None], weight)
-        seed = check_random_state(self.random_state).randint(2**31)
-        deadline = began + (np.inf if self.time_limit is None else self.time_limit)
-        run = _Run(self, X, y / self.target_scale_, weight, seed, deadline)
-        self.network_, self.input_map_, result = run.best()
-        self.symmetries_ = Symmetries()  # the graph says how the variables belong together
-        self.theta_, self.n_iter_ = result.x, result.nit
+        checkpoints = Checkpoints(checkpoint, resume)
+        random_state = checkpoints.seed(self.random_state)
+        earlier = checkpoints.earlier(lambda: self._identity(random_state, X, y, weight))
+        seed = check_random_state(random_state).randint(2**31)
+
+        def keep(so_far):
+            checkpoints.keep(lambda: snapshot(*so_far()))
+
+        def snapshot(lane, result, state):
+            return copy(self)._take(lane, result, run, X, y), state
+
+        targets = y / self.target_scale_
+        run = _Run(self, X, targets, weight, seed, began, keep if checkpoints.writes else None)
+        lane, result = run.best(earlier)
+        self._take(lane, result, run, X, y)
+        checkpoints.keep(lambda: (self, run.state()), now=True)
 
         P = self.network_.n_params
         if len(y) < P:
@@ -237,22 +257,36 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        if result.status == _CTRL_C:
-            warnings.warn(f"fit {result.message}", UserWarning, stacklevel=2)
+        if self.report_.interrupted:
+            warnings.warn(f"fit {self.report_.stop_reason}", UserWarning, stacklevel=2)
+        return self
+
+    def _identity(self, random_state: int, X, y, weight) -> dict:
+        """With the graph in place of the ways in which it may be given."""
+        known = identity(self, random_state, X, y, weight)
+        for name in ("expression", "graph", "variables"):
+            del known[name]
+        return known | {"graph": self.graph_.mapping, "variables": self.graph_.variables}
+
+    def _take(self, lane: _Lane, result: OptimizeResult, run: _Run, X, y) -> ModularMLPRegressor:
+        """What a run, at its end or amid it, has come to on the samples X, y."""
+        self.network_, self.input_map_ = lane.net, lane.input_map
+        self.symmetries_ = Symmetries()  # the graph says how the variables belong together
+        self.theta_, self.n_iter_ = result.x, result.nit
         features = self.input_map_(X)
         self.report_ = ModularReport(
             relative_rmse=result.relative_rmse,
             max_error=float(np.max(np.abs(self._predict(X) - y))),
             rounding_floor=rounding_floor(self.network_, self.theta_, features, 1.0),
             stop_reason=result.message,
-            seconds=time.perf_counter() - began,
+            seconds=run.seconds(),
             n_iter=result.nit,
-            n_params=P,
+            n_params=self.network_.n_params,
             n_samples=len(X),
             network=f"{self.network_.n_modules} modules",
             input_map=self.input_map_.kind,
-            race=run.race,
-            interrupted=result.status == _CTRL_C,
+            race=dict(run.race),
+            interrupted=result.status == CTRL_C[0],
             history=result.history,
             graph=str(self.graph_),
             nodes=_matches(self.graph_, X, self.network_.module_outputs(self.theta_, features)),
@@ -322,7 +356,7 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError(
                     f"X must have {len(variables)} columns, {', '.join(variables)}, got {d}"
                 )
-            return Graph({n.name: n.formula or n.inputs for n in given.nodes}, variables)
+            return Graph(given.mapping, variables)
         if given is not None:
             return Graph(given, variables or _column_names(Graph(given).variables, d, "graph"))
         if variables is None:
@@ -355,117 +389,185 @@ def _parts(name: str) -> list[str]:
     return re.findall(r"\d+|\D+", name)
 
 
+def network_on(graph: Graph, input_map: InputMap, hidden_layer_sizes, activation) -> ModularMLP:
+    """The network on the features of an input map: for a variable, it or it and its logarithm."""
+    features = {name: [k] for k, name in enumerate(graph.variables)}
+    if input_map.kind == "both":
+        for i, column in enumerate(input_map.log_columns):
+            features[graph.variables[column]].append(len(graph.variables) + i)
+    for i, node in enumerate(graph.nodes):
+        features[node.name] = [input_map.n_features + i]
+    inputs = [[k for name in node.inputs for k in features[name]] for node in graph.nodes]
+    return ModularMLP(input_map.n_features, inputs, hidden_layer_sizes, activation)
+
+
 @dataclass
-class _Raced:
-    """One run of the race."""
+class _Lane:
+    """One start with one input map."""
 
     net: ModularMLP
     input_map: InputMap
-    result: OptimizeResult | None = None
+    theta: np.ndarray
+    damping: float = _DAMPING
     error: float = np.inf  # relative RMSE on held-out samples
 
 
 class _Run:
     """The training: a race between input maps and starts, and Taylor-LM from the best of them."""
 
-    def __init__(self, model: ModularMLPRegressor, X, y, weight, seed: int, deadline: float):
+    def __init__(self, model: ModularMLPRegressor, X, y, weight, seed: int, began: float, keep):
         self.model = model
         self.X, self.y, self.weight = X, y, weight
-        self.seed, self.began, self.deadline = seed, time.perf_counter(), deadline
+        self.seed, self.began = seed, began
+        self._time_limit = np.inf if model.time_limit is None else model.time_limit
+        self._deadline = began + self._time_limit
         self.race: dict[str, float] = {}  # the smallest error of each map on held-out samples
+        self._keep = keep
+        self._results: list[OptimizeResult] = []  # one after the other
+        self._leader: _Lane | None = None  # of the race so far
+        self._at_work: _Lane | None = None  # after it
 
-    def best(self):
-        """The network, its input map, and the result of the whole training."""
+    def best(self, earlier: State | None) -> tuple[_Lane, OptimizeResult]:
+        """Network, input map and parameters, and the result of the whole training."""
+        if earlier is not None:
+            self._restore(earlier)
+        before = self._iterations()
+        if self._at_work is None:
+            self._at_work = self._winner()
+        if not self._interrupted:
+            lane = self._at_work
+            done = self._iterations() - before
+            self._minimize(lane, self._objective(lane), self.model.max_iter - done)
+        return self._at_work, self._summed_up(self._at_work, self._results)
+
+    def _winner(self) -> _Lane:
+        """The lane that wins the race."""
         kinds = (self.model.input_map,)
         if kinds == ("auto",):
             kinds = InputMap.candidates(self.X)
         lanes = [(kind, start) for start in range(self.model.n_starts) for kind in kinds]
-        runs = []
-        for kind, start in lanes if len(lanes) > 1 else ():
-            runs.append(self._raced(kind, start, len(lanes)))
-            if runs[-1].result.status == _CTRL_C:
+        if len(lanes) == 1:
+            return self._lane(*lanes[0])
+        for kind, start in lanes:
+            lane = self._lane(kind, start)
+            self._run_lane(lane, len(lanes))
+            if self._leader is None or lane.error < self._leader.error:
+                self._leader = lane
+            if self._interrupted:
                 break
-        if runs:
-            first = min(runs, key=lambda run: run.error)
-            theta, damping = first.result.x, float(np.clip(first.result.damping, 1e-12, _DAMPING))
-        else:
-            first = _Raced(*self._posed(kinds[0]))
-            theta, damping = first.net.init(self.seed), _DAMPING
-        objective = LeastSquares(first.net, first.input_map(self.X), self.y, self.weight)
-        if runs and runs[-1].result.status == _CTRL_C:
-            result = runs[-1].result
-            result.x, result.relative_rmse = theta, objective.relative_rmse(theta)
-        else:
-            done = sum(run.result.nit for run in runs)
-            result = self._minimize(objective, theta, self.model.max_iter - done, damping=damping)
-            runs.append(_Raced(first.net, first.input_map, result))
-        result.history = _concatenated([run.result.history for run in runs])
-        result.nit = int(result.history.iteration[-1])
-        return first.net, first.input_map, result
+        return self._leader
 
-    def _posed(self, kind: str) -> tuple[ModularMLP, InputMap]:
-        """The network on the features of an input map: a variable, or it and its logarithm."""
-        input_map, graph = InputMap.fit(self.X, kind), self.model.graph_
-        features = {name: [k] for k, name in enumerate(graph.variables)}
-        if kind == "both":
-            for i, column in enumerate(input_map.log_columns):
-                features[graph.variables[column]].append(len(graph.variables) + i)
-        for i, node in enumerate(graph.nodes):
-            features[node.name] = [input_map.n_features + i]
-        inputs = [[k for name in node.inputs for k in features[name]] for node in graph.nodes]
-        net = ModularMLP(
-            input_map.n_features, inputs, self.model.hidden_layer_sizes, self.model.activation
-        )
-        return net, input_map
+    def _lane(self, kind: str, start: int) -> _Lane:
+        input_map, model = InputMap.fit(self.X, kind), self.model
+        net = network_on(model.graph_, input_map, model.hidden_layer_sizes, model.activation)
+        return _Lane(net, input_map, net.init(self.seed + start))
 
-    def _raced(self, kind: str, start: int, n_lanes: int) -> _Raced:
+    def _run_lane(self, lane: _Lane, n_lanes: int) -> None:
         """A short run on a part of the samples, judged on others."""
-        net, input_map = self._posed(kind)
         order = np.random.default_rng(self.seed).permutation(len(self.y))
-        n_train = min(int(_RACE_SAMPLES_PER_PARAMETER * net.n_params), int(0.8 * len(order)))
+        n_train = min(int(_RACE_SAMPLES_PER_PARAMETER * lane.net.n_params), int(0.8 * len(order)))
         train, held = order[: max(n_train, 1)], order[max(n_train, 1) :]
-        features = input_map(self.X)
-
-        def part(rows):
-            weight = None if self.weight is None else self.weight[rows]
-            return LeastSquares(net, features[rows], self.y[rows], weight)
-
         share = _RACE_SHARE / n_lanes
-        result = self._minimize(
-            part(train),
-            net.init(self.seed + start),
+        self._minimize(
+            lane,
+            self._objective(lane, train),
             min(_RACE_ITERATIONS, int(np.ceil(share * self.model.max_iter))),
-            time_limit=share * max(self.deadline - self.began, 1e-3),
+            time_limit=share * self._time_limit,
         )
-        error = part(held).relative_rmse(result.x)
-        error = error if np.isfinite(error) else np.inf
-        self.race[kind] = min(error, self.race.get(kind, np.inf))
-        return _Raced(net, input_map, result, error)
+        lane.damping = float(np.clip(lane.damping, 1e-12, _DAMPING))
+        error = self._objective(lane, held).relative_rmse(lane.theta)
+        lane.error = error if np.isfinite(error) else np.inf
+        kind = lane.input_map.kind
+        self.race[kind] = min(lane.error, self.race.get(kind, np.inf))
 
-    def _minimize(self, objective, theta, maxiter: int, *, damping=_DAMPING, time_limit=None):
-        remaining = max(self.deadline - time.perf_counter(), 1e-3)
-        return minimize(
+    def _objective(self, lane: _Lane, rows=slice(None)) -> LeastSquares:  # noqa: B008
+        weight = None if self.weight is None else self.weight[rows]
+        return LeastSquares(lane.net, lane.input_map(self.X)[rows], self.y[rows], weight)
+
+    def _minimize(self, lane: _Lane, objective, maxiter: int, time_limit=None) -> None:
+        """Go on in a lane."""
+        iterations, seconds, trace = self._iterations(), self.seconds(), Trace()
+
+        def callback(state):
+            trace.add(state)
+            self._keep(lambda: self._so_far(lane, trace, placed(trace.result)))
+            return False
+
+        def placed(result):
+            """With its history as that of a part of the run."""
+            result.history = result.history.after(iterations, seconds)
+            return result
+
+        remaining = max(self._deadline - time.perf_counter(), 1e-3)
+        result = minimize(
             objective,
-            theta,
+            lane.theta,
             order=self.model.order,
             maxiter=max(maxiter, 0),
             tol=self.model.tol,
             time_limit=remaining if time_limit is None else time_limit,
-            damping=damping,
+            damping=lane.damping,
+            callback=None if self._keep is None else callback,
             verbose=self.model.verbose,
         )
+        self._results.append(placed(result))
+        lane.theta, lane.damping = result.x, result.damping
 
+    def _iterations(self) -> int:
+        return sum(result.nit for result in self._results)
 
-def _concatenated(histories: list[History]) -> History:
-    """One history, in which iterations and seconds go on from one run to the next."""
-    iterations, seconds = 0, 0.0
-    for history in histories:
-        history.iteration = history.iteration + iterations
-        history.seconds = history.seconds + seconds
-        if len(history.iteration):
-            iterations, seconds = history.iteration[-1], history.seconds[-1]
-    columns = {name: [vars(h)[name] for h in histories] for name in vars(histories[0])}
-    return History(**{name: np.concatenate(parts) for name, parts in columns.items()})
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    @property
+    def _interrupted(self) -> bool:
+        return bool(self._results) and self._results[-1].status == CTRL_C[0]
+
+    def _summed_up(self, lane: _Lane, results: list[OptimizeResult]) -> OptimizeResult:
+        """With the error on all samples and the history of the whole run."""
+        return OptimizeResult(
+            x=lane.theta,
+            relative_rmse=self._objective(lane).relative_rmse(lane.theta),
+            nit=sum(result.nit for result in results),
+            status=results[-1].status,
+            message=results[-1].message,
+            history=History.joined(result.history for result in results),
+        )
+
+    # -- what outlives the process -----------------------------------------------------------------
+
+    def state(self) -> State:
+        """From which `best` goes on."""
+        return self._state(self._at_work, self._results)
+
+    def _so_far(self, lane: _Lane, trace: Trace, result: OptimizeResult):
+        """The best lane, the result and the state amid a call of `_minimize`."""
+        advanced, results = replace(lane, theta=trace.x, damping=trace.damping), self._results
+        results = [*results, result]
+        if self._at_work is None:
+            best, state = self._leader or advanced, self._state(None, results)
+        else:
+            best, state = advanced, self._state(advanced, results)
+        return best, self._summed_up(best, results), state
+
+    def _state(self, lane: _Lane | None, results: list[OptimizeResult]) -> State:
+        facts = {"n_iter": sum(result.nit for result in results), "seconds": self.seconds()}
+        arrays = vars(History.joined(result.history for result in results)).copy()
+        if lane is not None:
+            facts |= {"input_map": lane.input_map.kind, "damping": lane.damping, "race": self.race}
+            arrays["theta"] = lane.theta
+        return State(facts, arrays)
+
+    def _restore(self, state: State) -> None:
+        facts, arrays = state.facts, dict(state.arrays)
+        theta = arrays.pop("theta", None)
+        earlier = dict(nit=facts["n_iter"], status=None, message="resumed")
+        self._results = [OptimizeResult(earlier, history=History(**arrays))]
+        self.began -= facts["seconds"]
+        if theta is not None:  # else the race is run again
+            self.race = facts["race"]
+            self._at_work = self._lane(facts["input_map"], 0)
+            self._at_work.theta, self._at_work.damping = theta, facts["damping"]
 
 
 def _matches(graph: Graph, X, outputs) -> list[NodeMatch]:

@@ -133,9 +133,13 @@ class Graph:
     def __str__(self) -> str:
         return "\n".join(map(str, self.nodes))
 
+    @property
+    def mapping(self) -> dict[str, str | tuple[str, ...]]:
+        """The nodes as the constructor takes them."""
+        return {node.name: node.formula or node.inputs for node in self.nodes}
+
     def __repr__(self) -> str:
-        nodes = {node.name: node.formula or node.inputs for node in self.nodes}
-        return f"Graph({nodes}, variables={self.variables})"
+        return f"Graph({self.mapping}, variables={self.variables})"
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Graph) and vars(self) == vars(other)
