@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..plot import new_figure
 from . import _curves
 from ._curves import Curve
@@ -22,7 +24,7 @@ Beyond the paper: tanh networks of depth 3 trained by Taylor-LM, on six samples 
 least 2,000); and simplex interpolation in six dimensions on more samples than a mesh can hold.
 """
 
-SCALES = {"quick": QUICK, "full": FULL}
+SCALES = {"quick": replace(QUICK, samples=FULL.samples), "full": FULL}
 
 EQUATIONS = ("Z.001", "II.8.31", "I.30.5", "I.8.14", "I.44.4", "II.6.15a")
 _BATCHES = {"relu": 10_000}
