@@ -100,6 +100,22 @@ def test_a_row_cut_short_is_fitted_again(campaign, tmp_path, monkeypatch):
     assert fitted == [text.splitlines()[-1].split(",")[0]]
 
 
+def test_ctrl_c_ends_the_campaign(campaign, tmp_path, monkeypatch, capsys):
+    """With a page of what is done, and nothing of the fit that was cut short."""
+
+    def stopped(equation, settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(feynman, "fit_equation", stopped)
+    asked = [*QUICK, "--peers", "--output", str(tmp_path)]
+    assert main([*asked, "--equations", "I.12.5"]) == 130
+    assert "goes on from here" in capsys.readouterr().err
+    (tmp_path / "feynman.csv").write_bytes((campaign / "feynman.csv").read_bytes())
+    assert main([*asked, "--equations", "I.9.18"]) == 130
+    assert "2 equations: " in (tmp_path / "feynman.md").read_text()
+    assert set(rows(tmp_path)) == {"I.12.5", "Z.001"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

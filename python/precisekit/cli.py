@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import io as std_io
 import os
 import platform
-import signal
 import stat
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__
+from ._signals import terminable
 from .optimize import METHODS
 
 _EXIT_ERROR = 2
@@ -529,7 +528,7 @@ def _fitted(args, names, target, X, y):
     checkpoints = Checkpoints(args.checkpoint, resume, input_names=names, target_name=target)
     goal = args.tol or (_AUTO_TOL if args.method == "auto" else _FLOOR)
     with (
-        _terminable(),
+        terminable(),
         warnings.catch_warnings(),
         Progress(goal, args.time_limit) as progress,
     ):
@@ -562,16 +561,6 @@ def _fitted(args, names, target, X, y):
     for message in sorted(caught):
         print(f"precisekit: warning: {message}", file=sys.stderr)
     return model
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends a fit as Ctrl-C does: the best so far is saved."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 # -- predict ---------------------------------------------------------------------------------------

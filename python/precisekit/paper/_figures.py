@@ -17,11 +17,10 @@ there are.
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from .._core import get_num_threads, set_num_threads
+from .._signals import terminable
 from ..plot import require_matplotlib, save_figure
 from . import _report
 from ._results import Table, completed
@@ -308,7 +308,7 @@ def _command(arguments) -> int:
     page = arguments.output / report
     options = dict(output=arguments.output, workers=arguments.workers, verbose=1)
     try:
-        with _sigterm_as_ctrl_c():
+        with terminable():
             if arguments.figure == "all":
                 for figure, values in run_all(arguments.scale, **options).items():
                     print(f"{figure}: {summary(values)}")
@@ -326,13 +326,3 @@ def _command(arguments) -> int:
         return 2
     print(page)
     return 0
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """What a time limit of the shell or of a cluster sends stops as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

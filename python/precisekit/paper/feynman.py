@@ -14,14 +14,17 @@ import math
 import sys
 import time
 import warnings
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .._core import get_num_threads, set_num_threads
+from .._signals import terminable
 from ..datasets import feynman, list_feynman, sample_box
 from ._results import Table, completed
+from ._training import fitted
 
 # Training points by the number of variables; so many for more.
 _SAMPLES = {1: 2000, 2: 4000, 3: 6000, 4: 8000}
@@ -122,9 +125,18 @@ def run(arguments: argparse.Namespace) -> int:
     for row in table.rows:
         print(_line(row))
     left = [equation for equation in ids if equation not in table.done]
-    for row in completed(fit_equation, left, settings, workers=arguments.workers):
-        table.add(row)
-        print(_line(row), flush=True)
+    status = 0
+    try:
+        rows = completed(fit_equation, left, settings, workers=arguments.workers)
+        with terminable(), closing(rows):
+            for row in rows:
+                table.add(row)
+                print(_line(row), flush=True)
+    except KeyboardInterrupt:
+        print("feynman: stopped; the same command goes on from here", file=sys.stderr)
+        status = 130
+    if not table.rows:
+        return status
     page = arguments.output / "feynman.md"
     page.write_text(markdown(table.rows, settings))
     print(f"\n{summary(table.rows)}\n{table.path}\n{page}")
@@ -132,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(plot(table.rows, arguments.output / "feynman.png"))
     except ImportError as error:
         print(error, file=sys.stderr)
-    return 0
+    return status
 
 
 def _checked(asked: list[str] | None, settings: Settings) -> list[str]:
@@ -160,13 +172,15 @@ def fit_equation(equation: str, settings: Settings) -> Row:
     X_test = sample_box(q.lo, q.hi, _TEST_SAMPLES, seed=_TEST_SEED + settings.seed)
     y, y_test = q(X), q(X_test)
     began = time.perf_counter()
-    model = fit(
-        X,
-        y,
-        target=settings.target,
-        time_limit=settings.time_limit,
-        kinds=("network",),
-        random_state=settings.seed,
+    model = fitted(
+        fit(
+            X,
+            y,
+            target=settings.target,
+            time_limit=settings.time_limit,
+            kinds=("network",),
+            random_state=settings.seed,
+        )
     )
     seconds = time.perf_counter() - began
     residual = model.predict(X_test) - y_test
