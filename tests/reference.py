@@ -78,16 +78,37 @@ def describe(sizes, activations):
 def network(sizes, activations, theta, X):
     """Outputs of the network as a list of Dual2 in the variables (theta, x); ``activations`` has a
     name for each hidden layer, or a list of names for its units."""
-    theta, X = np.asarray(theta, LD), np.asarray(X, LD)
+    theta = np.asarray(theta, LD)
+    outputs, _ = _layers(_coordinates(theta, X), sizes, activations, theta, 0)
+    return outputs
+
+
+def graph(module_inputs, hidden, activation, theta, X):
+    """The same for a graph of modules, as `precisekit.modular.ModularMLP` takes it."""
+    theta = np.asarray(theta, LD)
+    known, start = _coordinates(theta, X), 0
+    for taken, widths in zip(module_inputs, hidden):
+        sizes, activations = [len(taken), *widths, 1], [activation] * len(widths)
+        outputs, start = _layers([known[k] for k in taken], sizes, activations, theta, start)
+        known += outputs
+    return known[-1:]
+
+
+def _coordinates(theta, X):
+    X = np.asarray(X, LD)
     n, d = X.shape
-    v = theta.size + d
-    inputs = []
+    coordinates = []
     for k in range(d):
-        x = _zero(n, v)
+        x = _zero(n, theta.size + d)
         x.value[:] = X[:, k]
         x.grad[:, theta.size + k] = 1
-        inputs.append(x)
-    start = 0
+        coordinates.append(x)
+    return coordinates
+
+
+def _layers(inputs, sizes, activations, theta, start):
+    """What layers, whose parameters begin at ``start``, make of inputs; and where these end."""
+    n, v = inputs[0].grad.shape
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         outputs = []
         for i in range(fan_out):
@@ -115,7 +136,7 @@ def network(sizes, activations, theta, X):
             outputs.append(z)
         start += fan_out * (fan_in + 1)
         inputs = outputs
-    return inputs
+    return inputs, start
 
 
 @dataclass
@@ -132,11 +153,15 @@ class Objective:
 
 
 def least_squares(sizes, activations, theta, X, Y, weights=None):
-    n, P = len(X), len(theta)
+    return objective(network(sizes, activations, theta, X), len(theta), Y, weights)
+
+
+def objective(outputs, P, Y, weights=None):
+    """Of the outputs of a network of P parameters."""
+    n = len(Y)
     Y = np.asarray(Y, LD).reshape(n, -1)
     w = np.ones(n, LD) if weights is None else np.asarray(weights, LD)
     root = np.sqrt(w / w.mean())
-    outputs = network(sizes, activations, theta, X)
     r = np.stack([root * (f.value - Y[:, o]) for o, f in enumerate(outputs)], axis=1).ravel()
     J = np.stack([root[:, None] * f.grad[:, :P] for f in outputs], axis=1).reshape(-1, P)
     factor = LD(2) / r.size

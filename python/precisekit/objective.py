@@ -84,7 +84,8 @@ class LeastSquares:
         return self._core.gauss_newton(self.net._checked_theta(theta))
 
     def hess(self, theta) -> np.ndarray:
-        """Exact Hessian of `fun`, at about the price of `gauss_newton`.
+        """Exact Hessian of `fun`, at about the price of `gauss_newton`; of a graph of modules, at
+        that of P products `hessp`.
 
         The second derivative of "relu" is taken as 0, at its kink too.
 

@@ -97,7 +97,7 @@ def hessian_spectrum(objective: LeastSquares, theta) -> HessianSpectrum:
     values, vectors = _core.symmetric_eigen(objective.hess(theta))
     values, vectors = values[::-1].copy(), vectors[:, ::-1].copy()
     gradient = objective.jac(theta)
-    first = objective.net.sizes[0] * objective.net.sizes[1]
+    first = objective.net.layers(theta)[0][0].size
     return HessianSpectrum(
         eigenvalues=values,
         eigenvectors=vectors,

@@ -15,7 +15,7 @@ class ModularMLP(MLP):
     """A graph of networks, each of which makes one number of a few.
 
     It is used as an `MLP`: forward, Jacobian, input derivatives, `LeastSquares` and every
-    minimiser that does without the exact Hessian. Parameters are packed module by module, each as
+    minimiser. Parameters are packed module by module, each as
     those of an `MLP`.
 
     Parameters

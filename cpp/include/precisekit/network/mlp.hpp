@@ -154,13 +154,6 @@ class Mlp {
     return true;
   }
 
-  // Throws std::invalid_argument for a graph.
-  void check_chain() const {
-    if (!is_chain_) {
-      throw std::invalid_argument(
-          "the exact Hessian is that of layers in a row, not of a graph of modules");
-    }
-  }
   // Throw std::invalid_argument, naming the argument, when a size does not fit.
   void check_theta(const VectorRef& theta) const {
     if (theta.size() != n_params()) {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <vector>
 
+#include "precisekit/objective/hessian_vector_product.hpp"
 #include "precisekit/objective/least_squares.hpp"
 
 namespace precisekit {
@@ -360,12 +361,23 @@ inline void mirror_upper(Matrix& H) {
   });
 }
 
+// The Hessian column by column, for graphs of modules, to which the recurrence above does not apply.
+inline Matrix hessian_by_products(const LeastSquares& objective, const VectorRef& theta) {
+  const Index P = objective.network().n_params();
+  Matrix H(P, P);
+  for (Index p = 0; p < P; ++p) {
+    H.col(p) = hessian_vector_product(objective, theta, Vector::Unit(P, p));
+  }
+  mirror_upper(H);
+  return H;
+}
+
 // The Hessian of objective.value at theta. The second derivative of relu is taken as 0.
-// Throws std::invalid_argument for a theta of the wrong size or a graph of modules, std::bad_alloc.
+// Throws std::invalid_argument for a theta of the wrong size, std::bad_alloc.
 inline Matrix hessian(const LeastSquares& objective, const VectorRef& theta) {
   const Mlp& net = objective.network();
   net.check_theta(theta);
-  net.check_chain();
+  if (!net.is_chain()) return hessian_by_products(objective, theta);
   const linalg::SerialBlas serial;
   // Each task keeps a sum: few, so that memory and the time to add them stay small.
   const Index n_blocks = objective.samples().count();

@@ -10,6 +10,8 @@
 //            + s_l'' W_{l+1}' delta_{l+1} Rz_l,
 //
 // and the product is, layer by layer, sum over samples of Rdelta_l a_{l-1}' + delta_l Ra_{l-1}'.
+// In a graph of modules wires take the place of a_{l-1}; at the end of a module, which is linear,
+// the Rdelta of all that use it add up, as the delta do.
 #pragma once
 
 #include <vector>
@@ -32,7 +34,8 @@ class HessianVectorSum {
     Index widest = 0;
     for (const Layer& layer : net_.layers()) {
       for (auto* rows : {&Rz_, &Ra_, &Rdelta_}) rows->emplace_back(layer.n_out * kernels::kStride);
-      widest = std::max(widest, layer.n_out);
+      wired_Ra_.emplace_back(Index(layer.wires.size()) * kernels::kStride);
+      widest = std::max({widest, layer.n_out, Index(layer.wires.size())});
     }
     bend_ = Buffer(widest * kernels::kStride);
     unused_bias_ = Buffer(widest);
@@ -50,9 +53,15 @@ class HessianVectorSum {
     const double factor = 2.0 / double(objective_.n_residuals());
     objective_.scale_rows(b, factor, backward_.seed());
     seed(b, factor);
+    for (const Layer& layer : net_.layers()) {
+      for (const Wire& wire : layer.wires) {
+        if (!wire.from_inputs()) std::fill_n(Rdelta_[wire.layer].data(), cols_, 0.0);
+      }
+    }
     backward_.run(theta_, forward_, cols_, [&](Index l, const Layer& layer, const double* delta) {
       accumulate(l, layer, delta);
-      if (l > 0) pull_back(l, layer, delta);
+      if (net_.takes_inputs_only(l)) return;
+      layer.wires.empty() ? pull_back(l, layer, delta) : pull_along_wires(l, layer, delta);
     });
   }
 
@@ -64,14 +73,32 @@ class HessianVectorSum {
       double* Rz = Rz_[l].data();
       kernel.affine(cols_, layer.n_out, layer.n_in, layer.weights(v_), layer.n_in, 1,
                     layer.bias(v_), nullptr, forward_.input(l), Rz, false);
-      if (l > 0) {
+      gather(l);
+      if (!net_.takes_inputs_only(l)) {
         kernel.affine(cols_, layer.n_out, layer.n_in, layer.weights(theta_), layer.n_in, 1, nullptr,
-                      nullptr, Ra_[l - 1].data(), Rz, true);
+                      nullptr, R_input(l), Rz, true);
       }
       if (l + 1 < net_.n_layers()) {
         multiply(layer.n_out, forward_.first_derivative(l), Rz, nullptr, Ra_[l].data());
       }
     }
+  }
+
+  // Ra of what the wires of layer l bring together; the samples do not depend on theta.
+  void gather(Index l) {
+    double* row = wired_Ra_[l].data();
+    for (const Wire& wire : net_.layers()[l].wires) {
+      if (wire.from_inputs()) {
+        std::fill_n(row, cols_, 0.0);
+      } else {
+        std::copy_n(Ra_[wire.layer].data(), cols_, row);
+      }
+      row += kernels::kStride;
+    }
+  }
+
+  const double* R_input(Index l) const {
+    return net_.layers()[l].wires.empty() ? Ra_[l - 1].data() : wired_Ra_[l].data();
   }
 
   // Rdelta of the last layer, zero in the padding.
@@ -91,8 +118,8 @@ class HessianVectorSum {
     double* sum = sum_.data();
     kernel.accumulate_gradient(cols_, layer.n_out, layer.n_in, Rdelta_[l].data(), forward_.input(l),
                                sum + layer.offset, sum + layer.bias_offset());
-    if (l > 0) {
-      kernel.accumulate_gradient(cols_, layer.n_out, layer.n_in, delta, Ra_[l - 1].data(),
+    if (!net_.takes_inputs_only(l)) {
+      kernel.accumulate_gradient(cols_, layer.n_out, layer.n_in, delta, R_input(l),
                                  sum + layer.offset, unused_bias_.data());
     }
   }
@@ -110,6 +137,23 @@ class HessianVectorSum {
     multiply(layer.n_in, bend_.data(), Rz_[l - 1].data(), Rdelta, Rdelta);
   }
 
+  // Adds to the Rdelta of the modules that layer l takes, whose ends have s' = 1 and s'' = 0.
+  void pull_along_wires(Index l, const Layer& layer, const double* delta) {
+    const kernels::Table& kernel = kernels::active();
+    double* pulled = bend_.data();
+    kernel.affine(cols_, layer.n_in, layer.n_out, layer.weights(v_), 1, layer.n_in, nullptr,
+                  nullptr, delta, pulled, false);
+    kernel.affine(cols_, layer.n_in, layer.n_out, layer.weights(theta_), 1, layer.n_in, nullptr,
+                  nullptr, Rdelta_[l].data(), pulled, true);
+    for (const Wire& wire : layer.wires) {
+      if (!wire.from_inputs()) {
+        double* sum = Rdelta_[wire.layer].data();
+        for (Index s = 0; s < cols_; ++s) sum[s] += pulled[s];
+      }
+      pulled += kernels::kStride;
+    }
+  }
+
   // out = addend + X Y, element by element: the product of two Taylor series of order 0.
   void multiply(Index rows, const double* X, const double* Y, const double* addend, double* out) {
     kernels::active().series_product(cols_, rows, 0, 0, 0, X, Y, 0, 1.0, addend, out);
@@ -122,19 +166,18 @@ class HessianVectorSum {
   BackwardPass backward_;
   Index cols_ = 0;  // of the block at hand
   std::vector<Buffer> Rz_, Ra_, Rdelta_;
-  Buffer bend_;  // s'' W' delta
+  std::vector<Buffer> wired_Ra_;  // by layer, what its wires bring together
+  Buffer bend_;                   // s'' W' delta; what reaches the inputs of a wired layer
   Buffer unused_bias_;
   Vector sum_;
 };
 
 // H v, with H the Hessian of objective.value at theta. The second derivative of relu is taken as 0.
-// Throws std::invalid_argument for a theta or a v of the wrong size or a graph of modules,
-// std::bad_alloc.
+// Throws std::invalid_argument for a theta or a v of the wrong size, std::bad_alloc.
 inline Vector hessian_vector_product(const LeastSquares& objective, const VectorRef& theta,
                                      const VectorRef& v) {
   const Mlp& net = objective.network();
   net.check_theta(theta);
-  net.check_chain();
   if (v.size() != net.n_params()) {
     throw std::invalid_argument("v must have " + std::to_string(net.n_params()) +
                                 " elements, got " + std::to_string(v.size()));
