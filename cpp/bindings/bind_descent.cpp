@@ -117,12 +117,13 @@ py::dict run_quasi_newton(const py::object& objective, const VectorRef& x0,
   });
 }
 
-// For all that keep an inverse Hessian in full; an empty inverse Hessian is not given.
-template <class InverseHessian>
+// For all that keep an inverse Hessian in full; an empty inverse Hessian is not given, and `first`
+// tells the identity's constructor more.
+template <class InverseHessian, class... First>
 py::dict bfgs(const py::object& objective, const VectorRef& x0, const QuasiNewtonOptions& options,
-              const Matrix& inverse_hessian, const py::object& observe) {
-  InverseHessian H =
-      inverse_hessian.size() ? InverseHessian(inverse_hessian) : InverseHessian(x0.size());
+              const Matrix& inverse_hessian, First... first, const py::object& observe) {
+  InverseHessian H = inverse_hessian.size() ? InverseHessian(inverse_hessian)
+                                            : InverseHessian(x0.size(), first...);
   py::dict out = run_quasi_newton(objective, x0, options, H, observe);
   out["hess_inv"] = std::move(H).matrix();
   return out;
@@ -214,8 +215,8 @@ void bind_options(py::module_& m) {
 
 void bind_descent(py::module_& m) {
   bind_options(m);
-  m.def("bfgs", &bfgs<InverseHessian>, py::arg("objective"), py::arg("x0"), py::arg("options"),
-        py::arg("inverse_hessian"), py::arg("observe"));
+  m.def("bfgs", &bfgs<InverseHessian, double>, py::arg("objective"), py::arg("x0"),
+        py::arg("options"), py::arg("inverse_hessian"), py::arg("least_scale"), py::arg("observe"));
   m.def("ssbfgs", &bfgs<FactoredInverseHessian>, py::arg("objective"), py::arg("x0"),
         py::arg("options"), py::arg("inverse_hessian"), py::arg("observe"));
   m.def("ssbroyden", &bfgs<BroydenInverseHessian>, py::arg("objective"), py::arg("x0"),

@@ -98,7 +98,7 @@ class MLP:
             Angular frequency of the target (`dominant_frequency`), for a first layer of "sin":
             its weights are uniform on +-frequency / sqrt(n_inputs) and its biases on +-pi. (Wang
             and Lai, 2024, have a factor kappa = 3 * zero crossings on normal weights, which gives
-            weights of the same size.)
+            weights of the same size.) Keep BFGS near it with ``hess_inv0=np.eye(n_params)``.
 
         Returns
         -------

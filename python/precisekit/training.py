@@ -307,6 +307,9 @@ class Run:
             boosting.add(net, theta)
         # They have judged the first stage, which is not the model any more.
         self._search.seeks, self.held_out = False, None
+        options = settings.options
+        if matched and settings.method == "bfgs":  # no long steps away from the frequency
+            options = {"hess_inv0": np.eye(net.n_params)} | options
         try:
             for stage in range(len(self.stages) + 1, self.n_stages + 1):
                 if self.ended:
@@ -316,6 +319,7 @@ class Run:
                     break
                 self.settings = replace(
                     settings,
+                    options=options,
                     maxiter=self.iterations() + settings.maxiter,
                     tol=settings.tol / boosting.relative_rmse,
                     deadline=self._share(settings, stage),

@@ -103,7 +103,9 @@ def minimize(
         - xrtol : stop when a step is not longer than this, relative to x; 0.
         - c1, c2 : of the Wolfe conditions; 1e-4 and 0.9.
         - hess_inv0 : array_like (P, P), the first inverse Hessian; the identity, scaled after the
-          first step. Not of "l-bfgs", which has m : the number of steps it remembers; 10.
+          first step: by "bfgs" on a `LeastSquares` with 1e8 over the mean square target, as flat
+          directions want, which gains 2 to 3 digits. Not of "l-bfgs", which has m : the number of
+          steps it remembers; 10.
 
         Of "newton":
 

@@ -176,6 +176,8 @@ class _Curve:
                 next_step = max(state.nit + 1, _RECORDED * state.nit)
                 record(state.nit, state.seconds, state.fun, state.x)
 
+        if method == "bfgs":  # starts as SciPy's does, which is the paper's
+            options["hess_inv0"] = np.eye(theta.size)
         result = minimize(part.objective, theta, method, callback=watch, **options)
         not_interrupted(result)
         record(result.nit, result.history.seconds[-1], result.fun, result.x)
