@@ -18,6 +18,7 @@ from precisekit._keeper import Keeper
 from precisekit.fit_checkpoint import Checkpoints
 from precisekit.optimize import _checkpoint
 from precisekit.posing_search import PosingSearch
+from precisekit.training import Run
 
 METHODS = ("taylor-lm", "bfgs", "ssbroyden", "l-bfgs", "newton", "adam")
 
@@ -324,13 +325,86 @@ def test_symmetries_are_kept(path, no_race):
     assert second.report_.relative_rmse <= first.report_.relative_rmse
 
 
-def test_a_fit_cut_in_the_race_begins_it_again(plane, path):
-    cut = network()
-    cut._fit(*plane, callback=lambda state: state.nit == 5, checkpoints=Checkpoints(path))
-    assert cut.report_.n_iter == 5
-    report = network(max_iter=100).fit(*plane, resume=path).report_
-    assert report.n_iter == 105
-    assert set(report.race) == {"linear", "log", "both"}
+class Killed(BaseException):
+    """What ends a fit without any chance to tidy up."""
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_fit_killed_in_the_race_goes_on_with_it(plane, path, monkeypatch, symmetric):
+    """Again and again: each part does but one short fit, and the end is the same to the last bit.
+
+    With symmetries that are sought in the first short fit and in one of log y.
+    """
+    X, y = plane
+    if symmetric:
+        X = np.column_stack([X, X[:, 0] * X[:, 1]])
+        y = X[:, 0] ** 2 * np.exp(X[:, 1] / X[:, 0]) * X[:, 2]
+    straight = network().fit(X, y)
+    short_fits, writings = [], []  # of this part of the fit; writings after the first short fit
+
+    def run_short_fit(self, *arguments, original=PosingSearch._run_short_fit):
+        short_fits.append(1)
+        return original(self, *arguments)
+
+    def due(_):
+        if len(short_fits) > 1:
+            if writings:
+                raise Killed
+            writings.append(1)
+        return True
+
+    def fit(self, model, original=Run._fit):  # the race is over
+        monkeypatch.setattr(Keeper, "due", True)
+        original(self, model)
+
+    monkeypatch.setattr(PosingSearch, "_run_short_fit", run_short_fit)
+    monkeypatch.setattr(Keeper, "due", property(due))
+    monkeypatch.setattr(Run, "_fit", fit)
+    model, resume, parts = network(), None, 1
+    while not hasattr(model, "theta_"):
+        short_fits.clear()
+        writings.clear()
+        try:
+            model.fit(X, y, checkpoint=path, resume=resume)
+        except Killed:
+            resume, parts = path, parts + 1
+            assert pk.load(path).report_.relative_rmse < 0.2  # that of the first short fit, or less
+        assert parts < 30
+    assert parts >= 3
+    assert model.theta_.tobytes() == straight.theta_.tobytes()
+    assert model.report_.n_iter < straight.report_.n_iter + 2 * parts  # of short fits begun
+    assert (model.report_.race, model.report_.structure) == (
+        straight.report_.race,
+        straight.report_.structure,
+    )
+
+
+def test_short_lives_come_to_the_same_end(plane, path, monkeypatch):
+    """A fit that is killed every few iterations, in the race and after it, loses none of them."""
+    written = []
+
+    def due(_):
+        if len(written) == 12:
+            raise Killed
+        written.append(1)
+        return True
+
+    monkeypatch.setattr(Keeper, "due", property(due))
+    model, errors = network(hidden_layer_sizes=(10, 10)), []
+    while not hasattr(model, "theta_"):
+        written.clear()
+        try:
+            model.fit(*plane, checkpoint=path, resume=path if errors else None)
+        except Killed:
+            errors.append(pk.load(path).report_.relative_rmse)
+        assert len(errors) < 60
+    assert len(errors) > 10
+    assert all(later < 2 * earlier for earlier, later in zip(errors, errors[1:]))
+    monkeypatch.undo()
+    straight = network(hidden_layer_sizes=(10, 10)).fit(*plane).report_
+    assert model.report_.relative_rmse < 1.5 * straight.relative_rmse
+    assert model.report_.n_iter < 1.1 * straight.n_iter
+    assert set(model.report_.race) == set(straight.race)
 
 
 def test_without_a_seed_the_fit_goes_on_with_its_own(plane, path):

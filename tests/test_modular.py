@@ -562,7 +562,7 @@ def test_a_killed_fit_goes_on(points, tmp_path, killed_at, monkeypatch):
     assert np.isfinite(saved.predict(points)).all()
     assert saved.report_.relative_rmse > 10 * straight.relative_rmse
     killed_at(10**9)
-    monkeypatch.setattr(_Run, "_winner", lambda _: pytest.fail("the race is run"))
+    monkeypatch.setattr(_Run, "_run_lane", lambda *_: pytest.fail("the race is run"))
     resumed = model().fit(points, y, checkpoint=path, resume=path).report_
     assert resumed.relative_rmse < 1.5 * straight.relative_rmse
     assert resumed.race == straight.race
@@ -581,15 +581,18 @@ def test_a_killed_fit_goes_on(points, tmp_path, killed_at, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_a_fit_killed_in_the_race_begins_it_again(points, tmp_path, killed_at):
+def test_a_fit_killed_in_the_race_goes_on_with_it(points, tmp_path, killed_at):
     y, path = product(points), tmp_path / "run.ckpt"
     model = ModularMLPRegressor(expression="x2*exp(x1*x3)", hidden_layer_sizes=(3,), n_starts=2)
-    model.set_params(random_state=0, max_iter=60)
-    killed_at(20)
+    straight = model.set_params(random_state=0).fit(points, y).theta_.tobytes()
+    n_iter = model.n_iter_
+    killed_at(3 * 41 + 1)  # three lanes, and the start of the fourth
     with pytest.raises(Killed):
         model.fit(points, y, checkpoint=path)
-    assert pk.load(path).report_.n_iter > 0
+    saved = pk.load(path).report_
+    assert set(saved.race) == {"linear", "log", "both"}
     killed_at(10**9)
-    report = model.fit(points, y, resume=path).report_
-    assert report.n_iter > 60
-    assert set(report.race) == {"linear", "log", "both"}
+    model.fit(points, y, resume=path)
+    assert saved.n_iter == 3 * 40
+    assert model.n_iter_ == n_iter
+    assert model.theta_.tobytes() == straight

@@ -204,9 +204,9 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         resume : path, optional
             A checkpoint to go on from, of the same data and parameters; it may be the same file as
             `checkpoint`. Input map, symmetries, finished stages and the samples at work are those
-            found there; what other solvers than Taylor-LM learnt of the curvature is learnt anew. A
-            fit that was cut in the race between input maps begins it again. The limits max_iter,
-            tol and time_limit are those of this call; `report_` counts all parts of the fit.
+            found there, as are the runs that the race between input maps had finished; what other
+            solvers than Taylor-LM learnt of the curvature is learnt anew. The limits max_iter, tol
+            and time_limit are those of this call; `report_` counts all parts of the fit.
 
         Returns
         -------

@@ -8,7 +8,7 @@ precise.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +38,29 @@ _CERTAIN = 1e-3  # a relation that leaves less than this of its terms is beyond 
 _CLOSE = 3.0  # a ratio of errors that short fits leave undecided
 
 
+@dataclass
+class ShortFit:
+    """What one has come to: the parameters, and figures as of a `Model`."""
+
+    theta: np.ndarray
+    damping: float
+    nit: int
+    error: float = np.inf
+    looked_at: float = 1.0
+    status: int | str | None = None
+
+
 class PosingSearch:
     """The search of one run, and what it has learnt.
+
+    Attributes
+    ----------
+    short_fits : list of ShortFit
+        All that were run to their end. The rest of a search follows from them.
+    known : list of ShortFit
+        Of the same search, in an earlier part of the fit: these are not run again.
+    begun : ShortFit or None
+        The one after them, where it has been cut.
 
     Parameters
     ----------
@@ -54,6 +75,10 @@ class PosingSearch:
         self.seeks = seeks
         self.spare: Model | None = None  # what fewer variables took the place of
         self.rejected: set[str] = {""}  # symmetries that were tried in vain
+        self.short_fits: list[ShortFit] = []
+        self.known: list[ShortFit] = []
+        self.begun: ShortFit | None = None
+        self.nit_before = 0  # of the one under way, in an earlier part of the fit
         self._run = run
         self._kinds = None if input_map == "auto" else (input_map,)
         self._left = np.inf  # by the symmetries found last, of the terms in their relations
@@ -102,7 +127,7 @@ class PosingSearch:
                 best = model
             if model.error < run.model.error:
                 run.model = model
-            too_slow = status == TIME_LIMIT[0] and run.results[-1].nit < _RACE_FEWEST
+            too_slow = status == TIME_LIMIT[0] and self.short_fits[-1].nit < _RACE_FEWEST
             if run.ended or model.error < _RACE_WON or too_slow:
                 break
             if model.error < _WELL_KNOWN and self._symmetries_of(model):
@@ -112,23 +137,41 @@ class PosingSearch:
 
     def _short_fit(self, model: Model, data: Data, recorded: bool = True) -> int | str:
         """Begin on a few samples; ``model.error`` becomes the relative RMSE on others."""
+        if self.known:
+            fit = self.known.pop(0)
+        else:
+            fit = self._run_short_fit(model, data, recorded)
+        if self._run.ended:
+            self.begun = fit
+        else:
+            self.short_fits.append(fit)
+        model.theta, model.damping = fit.theta, fit.damping
+        model.error, model.looked_at = fit.error, fit.looked_at
+        return fit.status
+
+    def _run_short_fit(self, model: Model, data: Data, recorded: bool) -> ShortFit:
         run, settings = self._run, self._run.settings
         most = _REDUCED_RACE_ITERATIONS if model.posing.symmetries else _RACE_ITERATIONS
         n_train = int(_RACE_SAMPLES_PER_PARAMETER * model.net.n_params)
         n_train = min(n_train, max(1, int(0.8 * len(data))))
+        most = min(most, int(np.ceil(_RACE_SHARE * settings.maxiter)))
+        if self.begun is not None:
+            model.theta, model.damping = self.begun.theta, self.begun.damping
+            self.nit_before = self.begun.nit
         run.settings = replace(
             settings,
             method="taylor-lm",  # others have hardly begun after so few iterations
             options={},
-            maxiter=run.iterations() + min(most, int(np.ceil(_RACE_SHARE * settings.maxiter))),
+            maxiter=run.iterations() + most - self.nit_before,
             deadline=time.perf_counter() + _RACE_SHARE * settings.remaining(),
         )
         status = run.advance(model, data[:n_train], recorded=recorded)
-        model.looked_at = model.result.relative_rmse
         run.settings = settings
         judges = data[n_train : n_train + _RACE_HELD_OUT] if n_train < len(data) else data
-        model.error = judges.objective(model.net).relative_rmse(model.theta)
-        return status
+        error = judges.objective(model.net).relative_rmse(model.theta)
+        nit, self.nit_before, self.begun = self.nit_before + model.result.nit, 0, None
+        reached = model.result.relative_rmse
+        return ShortFit(model.theta, model.damping, nit, error, reached, status)
 
     def _symmetries_of_logarithm(self, symmetries: Symmetries) -> Symmetries:
         """What a short fit of log |y| shows of symmetries, where y is nowhere zero.

@@ -20,7 +20,7 @@ from .objective import LeastSquares
 from .optimize import History, minimize, rounding_floor
 from .optimize._result import _AT_THE_FLOOR, CALLBACK, CTRL_C, TIME_LIMIT, Trace
 from .posing import Posing
-from .posing_search import PosingSearch
+from .posing_search import PosingSearch, ShortFit
 from .symmetry import Relation, Symmetries
 
 # A stage starts on this many samples per parameter. When the error on as many further samples
@@ -541,19 +541,21 @@ class Run:
 
     def state(self) -> State:
         """From which `train`, and `boost`, go on."""
-        return self._state(self._stage, self.results)
+        return self._state(self._stage, self.results, self._search.begun)
 
     def _so_far(self, model: Model, trace: Trace, result: OptimizeResult) -> tuple[Model, State]:
         """The best model and the state amid a call of `advance`, from what the call has passed."""
-        stage, results = self._stage, [*self.results, result]
+        stage, search, results = self._stage, self._search, [*self.results, result]
         advanced = replace(model, theta=trace.x, damping=trace.damping)
         if stage.model is model:
             stage = replace(stage, model=advanced)
+        begun = None
         if stage.model is None:  # a race is under way: who is ahead, once one has arrived
             best = self.model if np.isfinite(self.model.error) else advanced
+            begun = ShortFit(trace.x, trace.damping, search.nit_before + result.nit)
         else:
             best = stage.model if stage.number == 1 else self._best_sum(stage.model)
-        return self._summed_up(best, results), self._state(stage, results)
+        return self._summed_up(best, results), self._state(stage, results, begun)
 
     def _best_sum(self, part: Model) -> Model:
         """The stages before, with the one at work if that is a gain."""
@@ -563,7 +565,7 @@ class Run:
         models = [replace(part, net=net, theta=theta) for net, theta in sums]
         return min(models, key=lambda m: data.objective(m.net).relative_rmse(m.theta))
 
-    def _state(self, stage: _Stage, results: list[OptimizeResult]) -> State:
+    def _state(self, stage: _Stage, results: list[OptimizeResult], begun: ShortFit | None) -> State:
         history, held_out = History.joined(result.history for result in results), self.held_out
         facts = {
             "n_iter": sum(result.nit for result in results),
@@ -571,14 +573,18 @@ class Run:
             "stage": {name: getattr(stage, name) for name in _STAGE_FACTS},
             "reports": [asdict(report) for report in stage.reports],
             "n_networks": len(stage.thetas),
-            "rejected": sorted(self._search.rejected),
             "models": {},
         }
         arrays = {f"history_{name}": column for name, column in vars(history).items()}
         arrays |= {f"network_{k}": theta for k, theta in enumerate(stage.thetas)}
         models = {}
-        if stage.model is not None:
+        if stage.model is None:
+            fits = [*self._search.short_fits, *([] if begun is None else [begun])]
+            arrays |= {f"short_fit_{k}": fit.theta for k, fit in enumerate(fits)}
+            facts["short_fits"] = [{n: v for n, v in vars(f).items() if n != "theta"} for f in fits]
+        else:
             models |= {"at_work": stage.model, "spare": self._search.spare}
+            facts["rejected"] = sorted(self._search.rejected)
         if held_out is not None and held_out.best is not None:
             models["held_out"] = held_out.best
             facts["held_out"] = {name: getattr(held_out, name) for name in _JUDGEMENT}
@@ -609,7 +615,14 @@ class Run:
             for name in _JUDGEMENT:
                 setattr(self.held_out, name, facts["held_out"][name])
             self.held_out.best = model("held_out")
-        if "at_work" not in facts["models"]:  # the race is run again
+        if "short_fits" in facts:  # cut in the search for a posing
+            fits = [
+                ShortFit(arrays[f"short_fit_{k}"], **figures)
+                for k, figures in enumerate(facts["short_fits"])
+            ]
+            if fits and fits[-1].status in (None, _CALLBACK, _CTRL_C):
+                self._search.begun = fits.pop()
+            self._search.known = fits
             return
         self._search.rejected = set(facts["rejected"])
         self._search.spare = model("spare")

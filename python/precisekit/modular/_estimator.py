@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.polynomial import Chebyshev
@@ -44,6 +44,8 @@ _RACE_SHARE = 0.5
 
 # The first damping of Taylor-LM: long first steps more often lead to a module that learns nothing.
 _DAMPING = 0.1
+
+_LANE_FACTS = ("damping", "error", "nit")  # that a state holds
 
 _DEGREE = 15  # of the polynomial that tells a node from its module's output
 
@@ -285,7 +287,7 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
             n_samples=len(X),
             network=f"{self.network_.n_modules} modules",
             input_map=self.input_map_.kind,
-            race=dict(run.race),
+            race=run.race,
             interrupted=result.status == CTRL_C[0],
             history=result.history,
             graph=str(self.graph_),
@@ -410,6 +412,7 @@ class _Lane:
     theta: np.ndarray
     damping: float = _DAMPING
     error: float = np.inf  # relative RMSE on held-out samples
+    nit: int = 0
 
 
 class _Run:
@@ -421,10 +424,10 @@ class _Run:
         self.seed, self.began = seed, began
         self._time_limit = np.inf if model.time_limit is None else model.time_limit
         self._deadline = began + self._time_limit
-        self.race: dict[str, float] = {}  # the smallest error of each map on held-out samples
         self._keep = keep
         self._results: list[OptimizeResult] = []  # one after the other
-        self._leader: _Lane | None = None  # of the race so far
+        self._finished: list[_Lane] = []  # of the race
+        self._begun: _Lane | None = None  # the lane of the race that has been cut
         self._at_work: _Lane | None = None  # after it
 
     def best(self, earlier: State | None) -> tuple[_Lane, OptimizeResult]:
@@ -432,13 +435,21 @@ class _Run:
         if earlier is not None:
             self._restore(earlier)
         before = self._iterations()
-        if self._at_work is None:
-            self._at_work = self._winner()
+        lane = self._at_work or self._winner()
         if not self._interrupted:
-            lane = self._at_work
+            self._at_work = lane
             done = self._iterations() - before
             self._minimize(lane, self._objective(lane), self.model.max_iter - done)
-        return self._at_work, self._summed_up(self._at_work, self._results)
+        return lane, self._summed_up(lane, self._results)
+
+    @property
+    def race(self) -> dict[str, float]:
+        """The smallest error of each map on held-out samples."""
+        errors: dict[str, float] = {}
+        for lane in self._finished:
+            kind = lane.input_map.kind
+            errors[kind] = min(lane.error, errors.get(kind, np.inf))
+        return errors
 
     def _winner(self) -> _Lane:
         """The lane that wins the race."""
@@ -448,14 +459,15 @@ class _Run:
         lanes = [(kind, start) for start in range(self.model.n_starts) for kind in kinds]
         if len(lanes) == 1:
             return self._lane(*lanes[0])
-        for kind, start in lanes:
-            lane = self._lane(kind, start)
+        for kind, start in lanes[len(self._finished) :]:
+            lane = self._begun or self._lane(kind, start)
+            self._begun = None
             self._run_lane(lane, len(lanes))
-            if self._leader is None or lane.error < self._leader.error:
-                self._leader = lane
             if self._interrupted:
-                break
-        return self._leader
+                self._begun = lane
+                return _leader([*self._finished, lane])
+            self._finished.append(lane)
+        return _leader(self._finished)
 
     def _lane(self, kind: str, start: int) -> _Lane:
         input_map, model = InputMap.fit(self.X, kind), self.model
@@ -471,14 +483,12 @@ class _Run:
         self._minimize(
             lane,
             self._objective(lane, train),
-            min(_RACE_ITERATIONS, int(np.ceil(share * self.model.max_iter))),
+            min(_RACE_ITERATIONS, int(np.ceil(share * self.model.max_iter))) - lane.nit,
             time_limit=share * self._time_limit,
         )
         lane.damping = float(np.clip(lane.damping, 1e-12, _DAMPING))
         error = self._objective(lane, held).relative_rmse(lane.theta)
         lane.error = error if np.isfinite(error) else np.inf
-        kind = lane.input_map.kind
-        self.race[kind] = min(lane.error, self.race.get(kind, np.inf))
 
     def _objective(self, lane: _Lane, rows=slice(None)) -> LeastSquares:  # noqa: B008
         weight = None if self.weight is None else self.weight[rows]
@@ -511,7 +521,7 @@ class _Run:
             verbose=self.model.verbose,
         )
         self._results.append(placed(result))
-        lane.theta, lane.damping = result.x, result.damping
+        lane.theta, lane.damping, lane.nit = result.x, result.damping, lane.nit + result.nit
 
     def _iterations(self) -> int:
         return sum(result.nit for result in self._results)
@@ -538,36 +548,54 @@ class _Run:
 
     def state(self) -> State:
         """From which `best` goes on."""
-        return self._state(self._at_work, self._results)
+        return self._state(self._at_work or self._begun, self._results)
 
     def _so_far(self, lane: _Lane, trace: Trace, result: OptimizeResult):
         """The best lane, the result and the state amid a call of `_minimize`."""
-        advanced, results = replace(lane, theta=trace.x, damping=trace.damping), self._results
-        results = [*results, result]
-        if self._at_work is None:
-            best, state = self._leader or advanced, self._state(None, results)
-        else:
-            best, state = advanced, self._state(advanced, results)
-        return best, self._summed_up(best, results), state
+        results = [*self._results, result]
+        advanced = replace(
+            lane, theta=trace.x, damping=trace.damping, nit=lane.nit + trace.result.nit
+        )
+        racing = self._at_work is None and self._finished
+        best = _leader(self._finished) if racing else advanced
+        return best, self._summed_up(best, results), self._state(advanced, results)
 
-    def _state(self, lane: _Lane | None, results: list[OptimizeResult]) -> State:
-        facts = {"n_iter": sum(result.nit for result in results), "seconds": self.seconds()}
-        arrays = vars(History.joined(result.history for result in results)).copy()
-        if lane is not None:
-            facts |= {"input_map": lane.input_map.kind, "damping": lane.damping, "race": self.race}
-            arrays["theta"] = lane.theta
-        return State(facts, arrays)
+    def _state(self, last: _Lane, results: list[OptimizeResult]) -> State:
+        """``last`` is the lane at work, of the race or after it."""
+        history = History.joined(result.history for result in results)
+        lanes = [*self._finished, last]
+        facts = {
+            "n_iter": sum(result.nit for result in results),
+            "seconds": self.seconds(),
+            "raced": self._at_work is not None,
+            "lanes": [
+                {"kind": lane.input_map.kind} | {name: getattr(lane, name) for name in _LANE_FACTS}
+                for lane in lanes
+            ],
+        }
+        arrays = {f"history_{name}": column for name, column in vars(history).items()}
+        return State(facts, arrays | {f"lane_{k}": lane.theta for k, lane in enumerate(lanes)})
 
     def _restore(self, state: State) -> None:
-        facts, arrays = state.facts, dict(state.arrays)
-        theta = arrays.pop("theta", None)
-        earlier = dict(nit=facts["n_iter"], status=None, message="resumed")
-        self._results = [OptimizeResult(earlier, history=History(**arrays))]
+        facts, arrays = state.facts, state.arrays
+        history = History(**{f.name: arrays[f"history_{f.name}"] for f in fields(History)})
+        earlier = dict(nit=facts["n_iter"], history=history, status=None, message="resumed")
+        self._results = [OptimizeResult(earlier)]
         self.began -= facts["seconds"]
-        if theta is not None:  # else the race is run again
-            self.race = facts["race"]
-            self._at_work = self._lane(facts["input_map"], 0)
-            self._at_work.theta, self._at_work.damping = theta, facts["damping"]
+        lanes = [self._lane(known["kind"], 0) for known in facts["lanes"]]
+        for k, (lane, known) in enumerate(zip(lanes, facts["lanes"])):
+            lane.theta = arrays[f"lane_{k}"]
+            for name in _LANE_FACTS:
+                setattr(lane, name, known[name])
+        *self._finished, last = lanes
+        if facts["raced"]:
+            self._at_work = last
+        else:
+            self._begun = last
+
+
+def _leader(lanes: list[_Lane]) -> _Lane:
+    return min(lanes, key=lambda lane: lane.error)
 
 
 def _matches(graph: Graph, X, outputs) -> list[NodeMatch]:
