@@ -324,6 +324,17 @@ def test_ctrl_c_while_rows_are_written(first, tmp_path, monkeypatch):
     assert table.path.read_bytes() == (folder / "fig1.csv").read_bytes()
 
 
+def test_two_commands_fill_one_table(first, tmp_path):
+    tables = [Reproduction("fig1", "quick", tmp_path, TINY["fig1"]).table for _ in range(2)]
+    _, folder = first
+    found = Reproduction("fig1", "quick", folder, TINY["fig1"]).table.rows
+    for table, row in zip(tables, found):
+        table.add(row)
+    tables[0].add(found[2])
+    kept = Reproduction("fig1", "quick", tmp_path, TINY["fig1"]).table
+    assert kept.done == {row.run for row in found[:3]} and len(kept.rows) == 3
+
+
 def test_only_some_runs(tiny, tmp_path, capsys):
     asked = ["--only", "simplex", "1a norm", "--output", str(tmp_path)]
     assert main(["fig1", *asked]) == 0

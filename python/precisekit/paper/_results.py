@@ -17,6 +17,7 @@ class Table:
     """Rows in a CSV file, of which the first line tells the settings.
 
     The file is whole at any time: a run that was stopped goes on with the rows that are there.
+    Several commands may fill it at the same time, each with runs of its own.
 
     Parameters
     ----------
@@ -39,16 +40,14 @@ class Table:
     """
 
     def __init__(self, path: Path, row_type: type, settings):
-        self.path, self.rows = Path(path), []
-        self._row_type = row_type
+        self.path, self._row_type = Path(path), row_type
         self._head = "# " + described(settings)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            self._read()
-            if not os.access(self.path, os.W_OK):
-                raise PermissionError(f"{self.path} is not writable")
-        else:
+        self.rows = self._stored()
+        if not self.path.exists():
             self._write()
+        elif not os.access(self.path, os.W_OK):
+            raise PermissionError(f"{self.path} is not writable")
 
     @property
     def done(self) -> set:
@@ -56,15 +55,23 @@ class Table:
         return {astuple(row)[0] for row in self.rows}
 
     def add(self, *rows) -> None:
-        """Append the rows of a run, all of them."""
+        """Append the rows of a run, all of them, and what another command has added."""
         self.rows += rows
         try:
-            self._write()
+            self._merge()
         except KeyboardInterrupt:  # must not cost what is done
-            self._write()
+            self._merge()
             raise
 
-    def _read(self) -> None:
+    def _merge(self) -> None:
+        done = self.done
+        self.rows += [row for row in self._stored() if astuple(row)[0] not in done]
+        self._write()
+
+    def _stored(self) -> list:
+        """The rows of the file; none where there is no file."""
+        if not self.path.exists():
+            return []
         found, _, text = self.path.read_text().partition("\n")
         if found != self._head:
             raise ValueError(
@@ -76,12 +83,13 @@ class Table:
         records = csv.DictReader(whole.splitlines())
         if records.fieldnames != list(types):
             raise ValueError(f"{self.path} has other columns than {', '.join(types)}")
+        rows = []
         for record in records:
             try:
-                row = self._row_type(**{name: types[name](record[name]) for name in types})
+                rows.append(self._row_type(**{name: types[name](record[name]) for name in types}))
             except (TypeError, ValueError):
                 raise ValueError(f"{self.path}:{records.line_num + 1} cannot be read") from None
-            self.rows.append(row)
+        return rows
 
     def _write(self) -> None:
         from ..io import atomic_write
