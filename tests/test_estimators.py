@@ -398,3 +398,49 @@ def test_ctrl_c_before_there_is_anything(plane, monkeypatch):
     monkeypatch.setattr("precisekit.training.minimize", minimize)
     with pytest.raises(KeyboardInterrupt):
         small().fit(*plane)
+
+
+class TestRestarts:
+    X = pk.sample_box([-1], [1], 300, seed=0)
+    y = np.abs(X[:, 0]) ** 1.5
+
+    @staticmethod
+    def model(**parameters):
+        defaults = dict(hidden_layer_sizes=(4,), solver="bfgs", max_iter=60, random_state=0)
+        return pk.MLPRegressor(**(defaults | parameters))
+
+    def test_the_best_start_is_kept(self):
+        once = self.model().fit(self.X, self.y).report_
+        report = self.model(n_restarts=3).fit(self.X, self.y).report_
+        error = report.history.relative_rmse
+        begins = np.flatnonzero(np.diff(report.history.iteration) == 0) + 1
+        assert len(begins) == 3 and report.n_iter == 4 * 60
+        ends = [part[-1] for part in np.split(error, begins)]
+        assert ends[0] == once.relative_rmse
+        assert report.relative_rmse == pytest.approx(min(ends), rel=1e-12)
+        assert len(set(ends)) == 4
+        assert report.stop_reason == "maxiter reached" or report.stop_reason.startswith("the best")
+
+    def test_none_after_the_goal(self):
+        smooth = np.exp(self.X[:, 0])
+        model = self.model(
+            hidden_layer_sizes=(10, 10), solver="taylor-lm", max_iter=1000, n_restarts=3
+        ).fit(self.X, smooth)
+        assert model.report_.stop_reason == "at the rounding floor"
+        assert self.model(tol=0.5, n_restarts=3).fit(self.X, self.y).report_.n_iter < 60
+
+    def test_time_is_shared(self):
+        model = self.model(solver="taylor-lm", n_restarts=10**6, max_iter=1000, time_limit=0.5)
+        report = model.fit(self.X, self.y).report_
+        assert 0.4 < report.seconds < 5
+
+    def test_a_checkpoint_counts_them(self, tmp_path):
+        path = tmp_path / "fit.pkit"
+        model = self.model(n_restarts=2).fit(self.X, self.y, checkpoint=path)
+        again = self.model(n_restarts=2).fit(self.X, self.y, resume=path)
+        assert again.report_.relative_rmse <= model.report_.relative_rmse * (1 + 1e-12)
+        assert again.report_.n_iter <= model.report_.n_iter + 60  # the last start goes on
+
+    def test_a_count_is_wanted(self):
+        with pytest.raises(ValueError, match="n_restarts must be an integer of at least 0, got -1"):
+            self.model(n_restarts=-1).fit(self.X, self.y)

@@ -218,6 +218,13 @@ def _add_fit(commands) -> None:
         "(default: 1)",
     )
     fitting.add_argument(
+        "--restarts",
+        type=_count,
+        metavar="N",
+        help="mlp: start up to N times more, while the fit ends above the rounding floor and there "
+        "is time (default: 0)",
+    )
+    fitting.add_argument(
         "--input-map",
         choices=("auto", "linear", "log", "both"),
         help="mlp: inputs as they are, as logarithms, or both; auto races them (default: auto)",
@@ -390,7 +397,7 @@ def _check_flags(args) -> None:
         _check_target(args)
     if args.method is None:
         args.method = "mlp" if args.hidden or args.stages else "auto"
-    of_mlp = ("hidden", "activation", "solver", "stages", "input_map")
+    of_mlp = ("hidden", "activation", "solver", "stages", "restarts", "input_map")
     if args.method == "auto":
         if args.input_map == "auto":
             args.input_map = None  # as it does anyway
@@ -552,6 +559,7 @@ def _fitted(args, names, target, X, y):
                 activation=args.activation or "tanh",
                 solver=args.solver or "taylor-lm",
                 n_stages=args.stages or 1,
+                n_restarts=args.restarts or 0,
                 input_map=args.input_map or "auto",
                 tol=args.tol or 0.0,
                 time_limit=args.time_limit,

@@ -127,7 +127,10 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     order : int
         Order of the curve that Taylor-LM follows.
     max_iter : int
-        Of each stage.
+        Of each stage, and of each start.
+    n_restarts : int
+        Further starts of the first stage, each from other random parameters, where it ends above
+        `tol` and the rounding floor and there is time left. The best is kept.
     tol : float
         Stop at this training relative RMSE; 0 goes on to the last digit.
     input_map : {"auto", "linear", "log", "both"}
@@ -138,7 +141,8 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         differences of variables in place of both, powers of variables that units call for
         (`precisekit.symmetry`). Kept only where it does better on samples not seen.
     time_limit : float, optional
-        Seconds for the whole fit; stages share equally what is left.
+        Seconds for the whole fit; stages share equally what is left, and the starts of the first
+        stage what it has.
     random_state : int, RandomState or None
     verbose : int
         Print a line every `verbose` iterations.
@@ -168,6 +172,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         stage_activation="sin",
         order=16,
         max_iter=10_000,
+        n_restarts=0,
         tol=0.0,
         input_map="auto",
         find_symmetries=True,
@@ -183,6 +188,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.stage_activation = stage_activation
         self.order = order
         self.max_iter = max_iter
+        self.n_restarts = n_restarts
         self.tol = tol
         self.input_map = input_map
         self.find_symmetries = find_symmetries
@@ -280,6 +286,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             began=began,
             deadline=began + (np.inf if self.time_limit is None else self.time_limit),
             verbose=self.verbose,
+            n_restarts=self.n_restarts,
             callback=callback,
         )
 
@@ -398,6 +405,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.time_limit is not None and not self.time_limit > 0:
             raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
         positive_int(self.max_iter, "max_iter")
+        positive_int(self.n_restarts, "n_restarts", at_least=0)
         if not np.iterable(self.hidden_layer_sizes):
             raise ValueError(
                 "hidden_layer_sizes must be a sequence, one width for each hidden layer, "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # Parameters in which a fit may differ from the one that it goes on from.
-_LIMITS = ("max_iter", "tol", "time_limit", "verbose")
+_LIMITS = ("max_iter", "n_restarts", "tol", "time_limit", "verbose")
 
 
 def identity(estimator, random_state: int, X, y, sample_weight) -> dict:

@@ -47,11 +47,13 @@ _PATIENCE = 40
 # How a stage ends: a status of minimize(), of which these end the run, or one of two reasons more.
 _TIME_LIMIT, _CALLBACK, _CTRL_C = TIME_LIMIT[0], CALLBACK[0], CTRL_C[0]
 _OPEN_GAP, _LOOK = "gap", "look"
+# ... after which another start is not made: tol or the rounding floor is reached.
+_ENDS = (0, _TIME_LIMIT, _CALLBACK, _CTRL_C)
 
 # What a state holds of a model besides its posing and parameters, of the stage at work, and of the
 # judgement on held-out samples.
 _MODEL_FACTS = ("damping", "error", "looked_at", "race")
-_STAGE_FACTS = ("n_iter", "seconds", "n_samples")
+_STAGE_FACTS = ("n_iter", "seconds", "n_samples", "restarts")
 _JUDGEMENT = ("error", "milestone", "iterations_since")
 
 
@@ -95,6 +97,7 @@ class Settings:
     began: float = field(default_factory=time.perf_counter)
     deadline: float = np.inf  # on time.perf_counter()
     verbose: int = 0
+    n_restarts: int = 0
     callback: Callable[[OptimizeResult], bool] | None = None
 
     def remaining(self) -> float:
@@ -193,6 +196,7 @@ class _Stage:
     thetas: list[np.ndarray] = field(default_factory=list)  # of the networks before
     model: Model | None = None  # None while it is sought how to pose the function
     n_samples: int | None = None  # the part that it is trained on
+    restarts: int = 0
 
     @property
     def number(self) -> int:
@@ -283,7 +287,8 @@ class Run:
                 self.model = self._stage.model
             if not self.ended:
                 self._fit(self.model)
-            if settings.method == "taylor-lm":
+                self._restart(settings.maxiter)
+            if settings.method == "taylor-lm" or self._stage.restarts:
                 self.model = min(self.model, search.spare, key=lambda model: model.error)
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
@@ -292,6 +297,19 @@ class Run:
         self.settings = settings
         if self.held_out is not None and self.held_out.best is None:  # ended before it was asked
             self.held_out.judge(self.model, self.model.theta)
+
+    def _restart(self, maxiter: int) -> None:
+        """Further starts from other parameters, while there is time and something to gain."""
+        stage, search = self._stage, self._search
+        while stage.restarts < self.settings.n_restarts and self.results[-1].status not in _ENDS:
+            rivals = [self.model]
+            if stage.restarts or self.settings.method == "taylor-lm":
+                rivals.append(search.spare)  # else of the search, which is Taylor-LM's
+            search.spare = min(rivals, key=lambda model: model.error)
+            stage.restarts += 1
+            self.settings = replace(self.settings, maxiter=self.iterations() + maxiter)
+            self.model = self.start(search.spare.posing, seed=[self._seed, stage.restarts])
+            self._fit(self.model)
 
     def boost(self, model: Model, net: MLP, matched: bool) -> Model:
         """Fit ``net`` to what the model leaves over, and to what that leaves, until there are as
@@ -383,16 +401,17 @@ class Run:
             self._grow(model)
         else:
             self.advance(model, self._targets.posed(model.posing), judge=self.held_out)
+            model.error = model.result.relative_rmse
 
     @property
     def ended(self) -> bool:
         """Whether somebody wanted an end."""
         return self._outcome in (_CALLBACK, _CTRL_C)
 
-    def start(self, posing: Posing, data: Data | None = None) -> Model:
+    def start(self, posing: Posing, data: Data | None = None, seed=None) -> Model:
         """A network that is not trained yet, for ``data`` or the samples as they are posed."""
         net = self._make_net(posing)
-        theta = net.init(self._seed)
+        theta = net.init(self._seed if seed is None else seed)
         data = self.data.posed(posing) if data is None else data
         n_inputs, n_first = net.sizes[:2]
         n_last, n_outputs = net.sizes[-2:]
@@ -519,10 +538,14 @@ class Run:
     def _summed_up(self, model: Model, results: list[OptimizeResult]) -> Model:
         """The best model, with the figures on all samples and the history of the whole run."""
         last, held_out = results[-1], self.held_out
+        if self._stage.restarts and not self.ended and model.result is not None:
+            last = model.result
         if held_out is not None and held_out.best is not None:
             model = replace(held_out.best, race=model.race)
         objective = self.data.posed(model.posing).objective(model.net)
         status, reason = last.status, last.message
+        if last is not results[-1]:
+            reason = f"the best of {self._stage.restarts + 1} starts: {reason}"
         if self.interrupted:
             status, reason = CTRL_C
         elif held_out is not None and held_out.message and status != _CTRL_C:
