@@ -27,6 +27,7 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
     "linear map": ({"find_symmetries": False, "input_map": "linear"}, {}),
     "all samples at once": ({}, {"_SAMPLES_PER_PARAMETER": 1e9}),
     "gain 1": ({}, {"_LARGEST_GAIN": 1.0}),
+    "3 restarts": ({"n_restarts": 3}, {}),
     "no Pade form": ({"solver_options": {"pade": False}}, {}),
     "order 24": ({"order": 24}, {}),
     "order 12": ({"order": 12}, {}),

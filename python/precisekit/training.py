@@ -675,5 +675,6 @@ def _first_layer_gain(data: Data) -> float:
 
 def _most_samples(net: MLP, order: int) -> int:
     """How many samples a run of Taylor-LM can hold in memory."""
-    for_each = net.sizes[-1] * net.n_params + 3 * (order + 1) * sum(net.sizes[1:-1])
+    jacobian = 2 * net.sizes[-1] * net.n_params  # itself and its factor
+    for_each = jacobian + 3 * (order + 1) * sum(net.sizes[1:-1])
     return int(_MOST_DOUBLES / for_each)
