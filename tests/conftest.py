@@ -11,6 +11,11 @@ def smooth(X):
     return 2.0 + np.sin(X[:, 0]) * np.exp(0.5 * X[:, 1])
 
 
+def same_bits(a, b):
+    """Whether two arrays are equal in type, shape and each bit."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
 @pytest.fixture(scope="session")
 def plane():
     """400 points in a box of positive numbers, and a smooth function there."""

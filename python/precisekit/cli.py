@@ -420,7 +420,7 @@ def _refuse(args, given: str, *others: str) -> None:
 
 
 def _check_target(args) -> None:
-    from .io import check_columns, column_names
+    from .tables import check_columns, column_names
 
     names, _ = column_names(args.data)
     if args.target is None:
@@ -463,7 +463,7 @@ def _check_different(args, *options: str) -> None:
 
 def _table_data(args):
     """Names, and the rows in two parts: (X, y) to train on, (X, y) to test."""
-    from .io import read_table
+    from .tables import read_table
 
     table = read_table(args.data, [*args.features, args.target])
     X, y = table.columns[:, :-1], table.columns[:, -1]
@@ -575,7 +575,8 @@ def _fitted(args, names, target, X, y):
 
 
 def _predict(args) -> int:
-    from .io import atomic_write, column_names, input_names, load, read_table, target_name
+    from .io import atomic_write, input_names, load, target_name
+    from .tables import column_names, read_table
 
     if args.output:
         _check_writable(args.output, other_than=args.points)
