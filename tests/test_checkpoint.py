@@ -307,6 +307,33 @@ def test_a_boosted_fit_goes_on_in_its_stage(plane, path, solver, stage):
     assert report.history.stage[-1] == 3
 
 
+def test_restarts_do_not_replace_what_is_better(plane, path, always_due):
+    """The model in the file is the best of all starts so far, and a fit goes on in its start."""
+
+    def model():
+        return network(n_restarts=2, hidden_layer_sizes=(5,), input_map="linear")
+
+    def callback(state):
+        if path.exists():
+            report = pk.load(path).report_
+            errors.append(report.relative_rmse)
+            reasons.add(report.stop_reason)
+        if state.nit == cut_at:
+            return True
+
+    straight = model().fit(*plane).report_
+    assert "the best of 3 starts" in straight.stop_reason
+    errors, reasons, cut_at = [], set(), straight.n_iter - 5  # in the last start
+    model()._fit(*plane, callback=callback, checkpoints=Checkpoints(path))
+    errors = np.array(errors)
+    assert reasons == {"under way"}
+    assert np.all(errors[1:] < 1.5 * np.minimum.accumulate(errors)[:-1])
+    cut_at = None
+    report = model().fit(*plane, resume=path).report_
+    assert report.relative_rmse <= 1.01 * errors[-1]
+    assert straight.n_iter - 5 < report.n_iter < straight.n_iter + 40
+
+
 def test_symmetries_are_kept(path, no_race):
     X = pk.sample_box([1.0, 1.0, 1.0], [2.0, 2.0, 2.0], 800, seed=1)
     y = np.sin(X[:, 0] - X[:, 1]) + X[:, 2] ** 2

@@ -538,7 +538,8 @@ class Run:
     def _summed_up(self, model: Model, results: list[OptimizeResult]) -> Model:
         """The best model, with the figures on all samples and the history of the whole run."""
         last, held_out = results[-1], self.held_out
-        if self._stage.restarts and not self.ended and model.result is not None:
+        at_an_end = last.status is not None and not self.ended
+        if self._stage.restarts and at_an_end and model.result is not None:
             last = model.result
         if held_out is not None and held_out.best is not None:
             model = replace(held_out.best, race=model.race)
@@ -576,17 +577,28 @@ class Run:
         if stage.model is None:  # a race is under way: who is ahead, once one has arrived
             best = self.model if np.isfinite(self.model.error) else advanced
             begun = ShortFit(trace.x, trace.damping, search.nit_before + result.nit)
+        elif stage.number == 1:
+            best = self._best([stage.model, search.spare] if stage.restarts else [stage.model])
         else:
-            best = stage.model if stage.number == 1 else self._best_sum(stage.model)
+            best = self._best(self._sums(stage.model))
         return self._summed_up(best, results), self._state(stage, results, begun)
 
-    def _best_sum(self, part: Model) -> Model:
-        """The stages before, with the one at work if that is a gain."""
-        boosting, data = self._boosting, self.data.posed(part.posing)
+    def _sums(self, part: Model) -> list[Model]:
+        """The stages before, and with the one at work, which may be no gain yet."""
+        boosting = self._boosting
         nets, thetas = [*boosting.nets, part.net], [*boosting.thetas, part.theta]
         sums = boosting.merged(), merge(nets, thetas, [*boosting.scales, boosting.scale])
-        models = [replace(part, net=net, theta=theta) for net, theta in sums]
-        return min(models, key=lambda m: data.objective(m.net).relative_rmse(m.theta))
+        return [replace(part, net=net, theta=theta) for net, theta in sums]
+
+    def _best(self, models: list[Model]) -> Model:
+        """On all samples."""
+        if len(models) == 1:
+            return models[0]
+        errors = [
+            self.data.posed(model.posing).objective(model.net).relative_rmse(model.theta)
+            for model in models
+        ]
+        return models[int(np.argmin(errors))]
 
     def _state(self, stage: _Stage, results: list[OptimizeResult], begun: ShortFit | None) -> State:
         history, held_out = History.joined(result.history for result in results), self.held_out
