@@ -53,6 +53,14 @@ class ShortFit:
 class PosingSearch:
     """The search of one run, and what it has learnt.
 
+    Parameters
+    ----------
+    run : Run
+    input_map : str
+        A kind of input map or "auto", for a race.
+    seeks : bool
+        Whether symmetries are sought.
+
     Attributes
     ----------
     short_fits : list of ShortFit
@@ -61,14 +69,6 @@ class PosingSearch:
         Of the same search, in an earlier part of the fit: these are not run again.
     begun : ShortFit or None
         The one after them, where it has been cut.
-
-    Parameters
-    ----------
-    run : Run
-    input_map : str
-        A kind of input map or "auto", for a race.
-    seeks : bool
-        Whether symmetries are sought.
     """
 
     def __init__(self, run: Run, input_map: str, seeks: bool):
@@ -150,6 +150,7 @@ class PosingSearch:
         return fit.status
 
     def _run_short_fit(self, model: Model, data: Data, recorded: bool) -> ShortFit:
+        """From its start, or from where it has been cut."""
         run, settings = self._run, self._run.settings
         most = _REDUCED_RACE_ITERATIONS if model.posing.symmetries else _RACE_ITERATIONS
         n_train = int(_RACE_SAMPLES_PER_PARAMETER * model.net.n_params)

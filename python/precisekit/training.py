@@ -127,6 +127,19 @@ class State:
     arrays: dict[str, np.ndarray]
     finished: list = field(default_factory=list)
 
+    @classmethod
+    def after(cls, results: list[OptimizeResult], seconds: float) -> State:
+        """What all runs have: that they took so long and passed through this."""
+        history = History.joined(result.history for result in results)
+        facts = {"n_iter": sum(result.nit for result in results), "seconds": seconds}
+        return cls(facts, {f"history_{name}": column for name, column in vars(history).items()})
+
+    def result(self) -> OptimizeResult:
+        """All that came before, as one result of the run that goes on."""
+        history = History(**{f.name: self.arrays[f"history_{f.name}"] for f in fields(History)})
+        nit = self.facts["n_iter"]
+        return OptimizeResult(nit=nit, history=history, status=None, message="resumed")
+
 
 @dataclass
 class StageReport:
@@ -601,16 +614,14 @@ class Run:
         return models[int(np.argmin(errors))]
 
     def _state(self, stage: _Stage, results: list[OptimizeResult], begun: ShortFit | None) -> State:
-        history, held_out = History.joined(result.history for result in results), self.held_out
-        facts = {
-            "n_iter": sum(result.nit for result in results),
-            "seconds": self.seconds(),
+        state, held_out = State.after(results, self.seconds()), self.held_out
+        facts, arrays = state.facts, state.arrays
+        facts |= {
             "stage": {name: getattr(stage, name) for name in _STAGE_FACTS},
             "reports": [asdict(report) for report in stage.reports],
             "n_networks": len(stage.thetas),
             "models": {},
         }
-        arrays = {f"history_{name}": column for name, column in vars(history).items()}
         arrays |= {f"network_{k}": theta for k, theta in enumerate(stage.thetas)}
         models = {}
         if stage.model is None:
@@ -630,7 +641,7 @@ class Run:
                 "symmetries": [asdict(r) for r in model.posing.symmetries.relations],
                 **{fact: getattr(model, fact) for fact in _MODEL_FACTS},
             }
-        return State(facts, arrays)
+        return state
 
     def _restore(self, state: State) -> None:
         facts, arrays = state.facts, state.arrays
@@ -642,9 +653,7 @@ class Run:
             figures = {fact: known[fact] for fact in _MODEL_FACTS}
             return Model(self._make_net(posing), posing, arrays[name], **figures)
 
-        history = History(**{f.name: arrays[f"history_{f.name}"] for f in fields(History)})
-        earlier = dict(nit=facts["n_iter"], history=history, status=None, message="resumed")
-        self.results = [OptimizeResult(earlier)]
+        self.results = [state.result()]
         self.began -= facts["seconds"]
         if "held_out" in facts:
             for name in _JUDGEMENT:

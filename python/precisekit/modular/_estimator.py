@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.polynomial import Chebyshev
@@ -553,34 +553,27 @@ class _Run:
     def _so_far(self, lane: _Lane, trace: Trace, result: OptimizeResult):
         """The best lane, the result and the state amid a call of `_minimize`."""
         results = [*self._results, result]
-        advanced = replace(
-            lane, theta=trace.x, damping=trace.damping, nit=lane.nit + trace.result.nit
-        )
+        advanced = replace(lane, theta=trace.x, damping=trace.damping, nit=lane.nit + result.nit)
         racing = self._at_work is None and self._finished
         best = _leader(self._finished) if racing else advanced
         return best, self._summed_up(best, results), self._state(advanced, results)
 
     def _state(self, last: _Lane, results: list[OptimizeResult]) -> State:
         """``last`` is the lane at work, of the race or after it."""
-        history = History.joined(result.history for result in results)
-        lanes = [*self._finished, last]
-        facts = {
-            "n_iter": sum(result.nit for result in results),
-            "seconds": self.seconds(),
+        state, lanes = State.after(results, self.seconds()), [*self._finished, last]
+        state.facts |= {
             "raced": self._at_work is not None,
             "lanes": [
                 {"kind": lane.input_map.kind} | {name: getattr(lane, name) for name in _LANE_FACTS}
                 for lane in lanes
             ],
         }
-        arrays = {f"history_{name}": column for name, column in vars(history).items()}
-        return State(facts, arrays | {f"lane_{k}": lane.theta for k, lane in enumerate(lanes)})
+        state.arrays |= {f"lane_{k}": lane.theta for k, lane in enumerate(lanes)}
+        return state
 
     def _restore(self, state: State) -> None:
         facts, arrays = state.facts, state.arrays
-        history = History(**{f.name: arrays[f"history_{f.name}"] for f in fields(History)})
-        earlier = dict(nit=facts["n_iter"], history=history, status=None, message="resumed")
-        self._results = [OptimizeResult(earlier)]
+        self._results = [state.result()]
         self.began -= facts["seconds"]
         lanes = [self._lane(known["kind"], 0) for known in facts["lanes"]]
         for k, (lane, known) in enumerate(zip(lanes, facts["lanes"])):
