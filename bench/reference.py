@@ -1,19 +1,26 @@
-"""Seconds to the error at which another Taylor-LM ends, on one thread, in one run.
+"""Seconds to the error at which another Taylor-LM ends, both on as many threads, in one run.
 
-``python -m bench.reference FILE.py [task ...]``; the file defines ``tlm(theta, sizes, X, y,
-tmax=seconds, order=order)``, which returns the parameters and a dict whose ``hist`` lists (seconds,
-relative RMSE, ...) for each iteration. Both start from the same parameters on the same points.
+``python -m bench.reference FILE.py [--threads N] [task ...]``; the file defines ``tlm(theta, sizes,
+X, y, tmax=seconds, order=order)``, which returns the parameters and a dict whose ``hist`` lists
+(seconds, relative RMSE, ...) for each iteration. Both start from the same parameters on the same
+points.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import sys
 from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[name] = "1"
+_parser = argparse.ArgumentParser(prog="python -m bench.reference", description=__doc__)
+_parser.add_argument("file", metavar="FILE.py")
+_parser.add_argument("--threads", type=int, default=1, metavar="N")
+_parser.add_argument("tasks", nargs="*", metavar="task")
+ARGUMENTS = _parser.parse_intermixed_args()
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before NumPy is there
+    os.environ[name] = str(ARGUMENTS.threads)
 
 import numpy as np  # noqa: E402
 
@@ -36,9 +43,9 @@ def load(path: str):
     return module.tlm
 
 
-def main(path: str, names: list[str]) -> None:
+def main(path: str, threads: int, names: list[str]) -> None:
     tlm = load(path)
-    pk.set_num_threads(1)
+    pk.set_num_threads(threads)
     print(f"{'task':16} {'its error':>10} {'its s':>7} {'our s':>7} {'ratio':>6} {'our error':>10}")
     for task in FIGURES:
         if task.name not in (names or ("teacher 1-3-3-1", "cos 2x", "I.6.2a", "x*y", "I.6.2")):
@@ -74,4 +81,4 @@ def main(path: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(ARGUMENTS.file, ARGUMENTS.threads, ARGUMENTS.tasks)
