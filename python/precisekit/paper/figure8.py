@@ -26,10 +26,10 @@ Bottom: the experiment of the text of section 4.2. After BFGS on a random polyno
 steps of low curvature for several thresholds; the RMSE of the training over that where BFGS ended.
 The paper's polynomial is not known: the median over several is compared.
 
-Our BFGS starts from the identity, as SciPy's does, the paper's (by default it starts from more, and
-ends 2 to 3 digits lower). It goes on by the gradient where SciPy's ends with precision loss, and
-is ended after as many iterations. Our steps of low curvature never go uphill. Beyond the paper, in
-dashes: self-scaled Broyden and Taylor-LM, as MLPRegressor poses a problem: inputs on [-1, 1],
+Our BFGS starts from the identity, as SciPy's does, the paper's. It goes on by the gradient where
+SciPy's ends with precision loss, and is ended after as many iterations. Our steps of low curvature
+never go uphill. Beyond the paper, in dashes: BFGS as it starts by default, from a large inverse
+Hessian, self-scaled Broyden and Taylor-LM, as MLPRegressor poses a problem: inputs on [-1, 1],
 targets of root mean square 1, first weights of its own law.
 """
 
@@ -51,9 +51,9 @@ SCALES = {
         low_curvature=25,
         adam=4000,
         rates=RATES[:8:2],
-        polynomials=1,
-        points=2000,
-        steps=25,
+        polynomials=5,
+        points=1000,
+        steps=10,
     ),
     "full": Settings(
         samples=100_000,
