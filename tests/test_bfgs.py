@@ -187,6 +187,27 @@ def test_maxiter():
     assert np.array_equal(result.x, START)
 
 
+@pytest.mark.parametrize("options", [{}, {"hess_inv0": np.eye(3)}])
+def test_without_knowledge_of_the_curvature_the_first_step_is_scipys(options):
+    paths = []
+    for method in (bfgs, "BFGS"):
+        points = []
+
+        def fun(x, points=points):
+            points.append(x.copy())
+            return 1e4 * (x @ x) + x.sum()
+
+        scipy.optimize.minimize(
+            fun,
+            np.ones(3),
+            jac=lambda x: 2e4 * x + 1,
+            method=method,
+            options=options | {"maxiter": 1},
+        )
+        paths.append(points[1])
+    np.testing.assert_allclose(*paths, rtol=1e-14)
+
+
 def test_exact_hess_inv0_makes_newtons_first_step():
     fun, jac, A, answer = quadratic()
     result = bfgs(fun, np.ones(10), jac=jac, hess_inv0=np.linalg.inv(A), gtol=1e-9)

@@ -16,8 +16,9 @@ class InverseHessian {
   // The identity, which the first step scales; `least_scale` is for update().
   explicit InverseHessian(Index n, double least_scale = 1.0)
       : H_(Matrix::Identity(n, n)), fresh_(true), least_scale_(least_scale) {}
-  // Given by the user; the lower triangle is read. Throws std::invalid_argument if not square.
-  explicit InverseHessian(Matrix H) : H_(std::move(H)), fresh_(false) {
+  // Given by the user, and not scaled; the lower triangle is read. The identity is as good as none for
+  // the length of the first step. Throws std::invalid_argument if not square.
+  explicit InverseHessian(Matrix H) : H_(std::move(H)), fresh_(H_.isIdentity(0.0)), given_(true) {
     if (H_.rows() != H_.cols()) throw std::invalid_argument("hess_inv0 must be square");
   }
 
@@ -25,7 +26,7 @@ class InverseHessian {
 
   void reset() {
     H_.setIdentity();
-    pending_ = false;
+    pending_ = given_ = false;
     fresh_ = true;
   }
 
@@ -43,7 +44,7 @@ class InverseHessian {
     p_ = -Hg;
     if (curvature_is_positive(s, y)) {
       const double sy = s.dot(y);
-      scale_ = fresh_ ? std::max(least_scale_, sy / y.squaredNorm()) : 1.0;
+      scale_ = fresh_ && !given_ ? std::max(least_scale_, sy / y.squaredNorm()) : 1.0;
       s_ = s;
       u_ = (0.5 * (1.0 + scale_ * y.dot(Hy) / sy) / sy) * s - (scale_ / sy) * Hy;
       p_ = -scale_ * Hg - s_ * u_.dot(g) - u_ * s_.dot(g);
@@ -86,7 +87,7 @@ class InverseHessian {
   }
 
   Matrix H_;
-  bool fresh_, pending_ = false;
+  bool fresh_, given_ = false, pending_ = false;
   double least_scale_ = 1.0, scale_ = 1.0;
   Vector s_, u_;
   Vector p_;  // the last direction
