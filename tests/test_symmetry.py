@@ -186,3 +186,13 @@ def test_they_can_be_left_alone():
         hidden_layer_sizes=(6,), find_symmetries=False, max_iter=10, random_state=0
     ).fit(X, X[:, 0] * X[:, 1])
     assert not model.symmetries_ and model.report_.structure == ""
+
+
+def test_a_sum_of_products_holds_beyond_the_samples():
+    def f(X):
+        return X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3]
+
+    X = pk.sample_box([1] * 4, [3] * 4, 1500, seed=0)
+    model = pk.MLPRegressor(hidden_layer_sizes=(12, 12), time_limit=60, random_state=0).fit(X, f(X))
+    beyond = pk.sample_box([0.7] * 4, [4] * 4, 1000, seed=1)
+    np.testing.assert_allclose(model.predict(beyond), f(beyond), rtol=1e-14)

@@ -18,7 +18,7 @@ from .boosting import Boosting, merge
 from .network import MLP
 from .objective import LeastSquares
 from .optimize import History, minimize, rounding_floor
-from .optimize._result import _AT_THE_FLOOR, CALLBACK, CTRL_C, TIME_LIMIT, Trace
+from .optimize._result import CALLBACK, CTRL_C, TIME_LIMIT, Trace, at_the_floor
 from .posing import Posing
 from .posing_search import PosingSearch, ShortFit
 from .symmetry import Relation, Symmetries
@@ -404,7 +404,7 @@ class Run:
     def _at_the_floor(boosting: Boosting, posing: Posing, X: np.ndarray) -> bool:
         features, factor = posing(X)
         floor = rounding_floor(*boosting.merged(), features, 1.0, factor)
-        return boosting.relative_rmse <= _AT_THE_FLOOR * floor
+        return at_the_floor(boosting.relative_rmse, floor)
 
     def _fit(self, model: Model) -> None:
         """Train a network: Taylor-LM on growing parts of the data, other methods on all of it."""

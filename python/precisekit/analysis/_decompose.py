@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import finite_array
 from ..objective import LeastSquares
 from ..optimize import minimize
-from ..optimize._result import _AT_THE_FLOOR, floor_of
+from ..optimize._result import at_the_floor, floor_of
 
 # More samples a parameter than this say nothing new, and might not fit in memory.
 _SAMPLES_PER_PARAMETER = 50
@@ -132,7 +132,7 @@ def decompose_loss(
     rounding = floor_of(test, theta)
     architecture = max(on_both - rounding, 0.0)
     smallest = min(on_both, best_train)
-    if smallest <= _AT_THE_FLOOR * rounding:
+    if at_the_floor(smallest, rounding):
         rounding, architecture = max(rounding, smallest), 0.0
     parts = {
         "rounding": rounding,
@@ -162,7 +162,7 @@ def _best(objective: LeastSquares, used, new, deadline: float) -> np.ndarray:
         limit = max(share * (deadline - time.perf_counter()), 1e-3)
         found.append(minimize(objective, start, time_limit=limit).x)
         best = min(found, key=objective.relative_rmse)
-        if objective.relative_rmse(best) <= _AT_THE_FLOOR * floor_of(objective, best):
+        if at_the_floor(objective.relative_rmse(best), floor_of(objective, best)):
             break
     return best
 

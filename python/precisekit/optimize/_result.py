@@ -159,6 +159,11 @@ def floor_of(objective: LeastSquares, theta) -> float:
     return rounding_floor(net, theta, X, y_norm, factor)
 
 
+def at_the_floor(relative_rmse: float, floor: float) -> bool:
+    """Whether there is nothing left to gain; targets have half a unit of rounding of their own."""
+    return relative_rmse <= _AT_THE_FLOOR * max(floor, 0.5 * np.finfo(np.float64).eps)
+
+
 def stop_at_floor(
     objective: LeastSquares, theta, reason: str, relative_rmse: float
 ) -> tuple[str, float]:
@@ -170,7 +175,7 @@ def stop_at_floor(
     except KeyboardInterrupt:  # must not cost the result
         return "keyboard_interrupt", float("inf")
     nothing_gained = reason in ("no_damping", "stalled", "rounding", "no_step")
-    if nothing_gained and relative_rmse <= _AT_THE_FLOOR * floor:
+    if nothing_gained and at_the_floor(relative_rmse, floor):
         reason = "rounding_floor"
     return reason, floor
 

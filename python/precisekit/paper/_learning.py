@@ -21,8 +21,9 @@ _RECORDED = 1.02  # ratio of one recorded step to the last
 TRICKS = "BFGS, low curvature, boosting"
 BOOSTING, WIDE = "BFGS, boosting", "BFGS, width 40"
 RATES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)  # of Adam, the paper's
-OUR_BFGS = "BFGS, large first H"
-BEYOND = (OUR_BFGS, "ss-Broyden", "Taylor-LM")  # of networks of width 20
+LARGE_H = "BFGS, boosting, large first H"
+AS_WE_POSE_IT = ("ss-Broyden", "Taylor-LM")
+BEYOND = (LARGE_H, *AS_WE_POSE_IT)  # of networks of width 20
 STAGES = ("BFGS", "low curvature", "boosted", "boosted, low curvature")
 
 
@@ -183,20 +184,24 @@ class _Curve:
         return result.x
 
 
+def target(task: Task, settings: Settings) -> np.ndarray:
+    """At the test points."""
+    return _Bench(task, settings.samples).y_test
+
+
 def carry_out(task: Task, run: Run, settings: Settings) -> list[Row]:
     """One curve of a figure."""
     bench, curve = _Bench(task, settings.samples), _Curve(run.name)
-    if run.method in (TRICKS, BOOSTING):
-        _tricks(bench, curve, settings, run.method == TRICKS)
+    if run.method in (TRICKS, BOOSTING, LARGE_H):
+        _tricks(bench, curve, settings, run.method)
         return curve.rows
-    if run.method in BEYOND:
+    if run.method in AS_WE_POSE_IT:
         part, theta = bench.as_we_pose_it()
     else:
         net, theta = bench.wide_student()
         part = _Part(bench, net, bench.y)
     method, options = {
         WIDE: ("bfgs", _as_scipys(theta) | {"maxiter": min(settings.wide, task.iterations[2])}),
-        OUR_BFGS: ("bfgs", {"maxiter": settings.narrow}),
         "ss-Broyden": ("ssbroyden", {"maxiter": settings.narrow}),
         "Taylor-LM": ("taylor-lm", {"maxiter": settings.narrow}),
         **{rate(lr): ("adam", {"lr": lr, "maxiter": settings.adam}) for lr in settings.rates},
@@ -210,7 +215,7 @@ def _as_scipys(theta) -> dict:
     return {"hess_inv0": np.eye(theta.size)}
 
 
-def _tricks(bench: _Bench, curve: _Curve, settings: Settings, low_curvature: bool) -> None:
+def _tricks(bench: _Bench, curve: _Curve, settings: Settings, method: str) -> None:
     """BFGS, steps of low curvature, and both again for what is left over."""
     net, theta = bench.next_student()
     part = _Part(bench, net, bench.y)
@@ -219,9 +224,10 @@ def _tricks(bench: _Bench, curve: _Curve, settings: Settings, low_curvature: boo
         if second:
             net, start = bench.next_student()
             part, theta = part.next_part(theta, net), start
-        options = _as_scipys(theta) | {"maxiter": min(settings.narrow, iterations)}
+        options = {} if method == LARGE_H else _as_scipys(theta)
+        options["maxiter"] = min(settings.narrow, iterations)
         theta = curve.follow(STAGES[2 * second], part, theta, "bfgs", **options)
-        if low_curvature:
+        if method == TRICKS:
             options = {"tau": TAU, "maxiter": settings.low_curvature, **asdict(grid)}
             stage = STAGES[2 * second + 1]
             theta = curve.follow(stage, part, theta, "low-curvature", **options)
@@ -262,7 +268,7 @@ _STAGE_NAMES = (
     "low-curvature subspace, second",
 )
 _BEYOND_STYLES = {
-    OUR_BFGS: dict(color="#00868b", ls="--"),
+    LARGE_H: dict(color="#00868b", ls="--"),
     "ss-Broyden": dict(color="#7b3294", ls="--"),
     "Taylor-LM": dict(color="#000000", ls="--"),
 }

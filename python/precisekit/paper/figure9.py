@@ -15,8 +15,8 @@ As Figure 8, of which see the notes. Top: z = xy. Bottom: equation I.11.19, x1 y
 The grids of step lengths for the steps of low curvature have 70 points from 1e-25 (top) and from
 1e-30 and 1e-50 (bottom) to 1e12. Adam trains networks of width 40.
 
-The more inputs, the less the paper's tricks gain. Beyond the paper, in dashes: BFGS from a large
-inverse Hessian, self-scaled Broyden and Taylor-LM.
+The more inputs, the less the paper's tricks gain. Beyond the paper, in dashes: BFGS and
+boosting from a large inverse Hessian, self-scaled Broyden and Taylor-LM.
 """
 
 SCALES = {
