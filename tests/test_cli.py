@@ -172,6 +172,11 @@ def test_options_reach_the_model(run, folder):
     assert "sin" in out
 
 
+def test_restarts_are_of_one_network(run, folder):
+    run("fit", "data.csv", "--target", "h", "--output", "m.pkit", "--restarts", "2", "--tol", "0.1")
+    assert pk.load(folder / "m.pkit").n_restarts == 2
+
+
 def test_solver_and_stages(run, folder):
     code, out, _ = run(
         *("fit", "data.csv", "--target", "h", "--output", "m.pkit", "--stages", "2"),

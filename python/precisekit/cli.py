@@ -179,7 +179,7 @@ def _add_fit(commands) -> None:
         help="auto: try what suits the data of all below, keep what does best on held-out samples; "
         "mlp: one network as given; simplex: linear interpolation in a mesh of the samples, in any "
         "dimension; spline: through samples on a grid, or nearest to scattered ones in one or two "
-        "dimensions (default: mlp with --hidden or --stages, else auto)",
+        "dimensions (default: mlp with --hidden, --stages or --restarts, else auto)",
     )
     fitting.add_argument(
         "--tol",
@@ -396,7 +396,8 @@ def _check_flags(args) -> None:
         _refuse(args, "a table", "samples", "law")
         _check_target(args)
     if args.method is None:
-        args.method = "mlp" if args.hidden or args.stages else "auto"
+        of_one = args.hidden or args.stages or args.restarts
+        args.method = "mlp" if of_one else "auto"
     of_mlp = ("hidden", "activation", "solver", "stages", "restarts", "input_map")
     if args.method == "auto":
         if args.input_map == "auto":
