@@ -1,9 +1,15 @@
 """Data and models that several test modules share."""
 
+import signal
+
 import numpy as np
 import pytest
 
 import precisekit as pk
+
+# A shell without job control starts what runs in the background with Ctrl-C ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def smooth(X):
