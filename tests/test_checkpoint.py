@@ -140,13 +140,18 @@ def test_other_runs_are_refused(easy, path):
     assert path.read_bytes() == before
 
 
+def damages(whole, member):
+    """A file cut, replaced, and with one bit of a member flipped."""
+    flipped = bytearray(whole)
+    flipped[whole.index(member) + 150] ^= 1
+    return whole[: len(whole) // 2], whole[:-1], b"", b"text", bytes(flipped)
+
+
 def test_damaged_files_are_refused_and_kept(easy, path):
     objective, theta0 = easy
     pk.minimize(objective, theta0, maxiter=3, checkpoint=path)
     whole = path.read_bytes()
-    flipped = bytearray(whole)
-    flipped[whole.index(b"x.npy") + 150] ^= 1
-    for damaged in (whole[: len(whole) // 2], whole[:-1], b"", b"text", bytes(flipped)):
+    for damaged in damages(whole, b"x.npy"):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"run\.ckpt is not a"):
             pk.minimize(objective, None, checkpoint=path, resume=path)
@@ -471,9 +476,7 @@ def test_other_fits_are_refused(plane, path):
 def test_damaged_checkpoints_of_fits_are_refused_and_kept(plane, path):
     network(max_iter=10).fit(*plane, checkpoint=path)
     whole = path.read_bytes()
-    flipped = bytearray(whole)
-    flipped[whole.index(b"state_at_work.npy") + 150] ^= 1
-    for damaged in (whole[: len(whole) // 2], whole[:-1], b"", b"text", bytes(flipped)):
+    for damaged in damages(whole, b"state_at_work.npy"):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"run\.ckpt: "):
             network().fit(*plane, checkpoint=path, resume=path)
