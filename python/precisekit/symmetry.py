@@ -10,9 +10,9 @@ hold at every point,
 (the latter is Buckingham's pi theorem without the table of units). Each relation takes one variable
 out of the problem exactly, and few variables are what a fit to the last digits wants. The last one
 stays, but a power of it may be taken out, so that what is next to a power is next to constant, also
-a little outside of the samples. The idea to
-test a fitted network for symmetries is that of AI Feynman (Udrescu and Tegmark, Science Advances 6,
-2020); there each is tested on its own, here all come from the derivatives.
+a little outside of the samples. The idea to test a fitted network for symmetries is that of AI
+Feynman (Udrescu and Tegmark, Science Advances 6, 2020); there each is tested on its own, here all
+come from the derivatives.
 """
 
 from __future__ import annotations

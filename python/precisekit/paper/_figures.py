@@ -196,8 +196,9 @@ class Reproduction:
 
     @property
     def values(self) -> list[Value]:
+        pending = self.n_done < len(self.runs)
         values = self.module.published(self.table.rows, self.settings)
-        return [replace(value, pending=self.n_done < len(self.runs)) for value in values]
+        return [replace(value, pending=pending) for value in values]
 
     @property
     def summary(self) -> str:
