@@ -239,6 +239,7 @@ class Run:
         self.interrupted = False
         self.stages: list[StageReport] = []
         self._keep = keep
+        self._kept: Model | None = None  # the best of the first network, of those asked for
         self._stage = _Stage()
         self._outcome: int | str | None = None  # of the last call of `advance`
         self._left_over = 1.0  # relative error that the stages before have left
@@ -303,6 +304,7 @@ class Run:
                 self._restart(settings.maxiter)
             if settings.method == "taylor-lm" or self._stage.restarts:
                 self.model = min(self.model, search.spare, key=lambda model: model.error)
+            self.model = self._best([self.model, *self._asked_for])
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
                 raise
@@ -587,14 +589,23 @@ class Run:
         if stage.model is model:
             stage = replace(stage, model=advanced)
         begun = None
-        if stage.model is None:  # a race is under way: who is ahead, once one has arrived
-            best = self.model if np.isfinite(self.model.error) else advanced
-            begun = ShortFit(trace.x, trace.damping, search.nit_before + result.nit)
-        elif stage.number == 1:
-            best = self._best([stage.model, search.spare] if stage.restarts else [stage.model])
-        else:
+        if stage.number > 1:
             best = self._best(self._sums(stage.model))
+        else:
+            models = [*self._asked_for]
+            if stage.model is None:  # a race is under way: who is ahead, once one has arrived
+                models.append(self.model if np.isfinite(self.model.error) else advanced)
+                begun = ShortFit(trace.x, trace.damping, search.nit_before + result.nit)
+            else:
+                models += [stage.model, search.spare] if stage.restarts else [stage.model]
+            self._kept = best = self._best(models)
         return self._summed_up(best, results), self._state(stage, results, begun)
+
+    @property
+    def _asked_for(self) -> list[Model]:
+        """What is not to be lost: on more samples an iterate is not always better than the last
+        on fewer. Where there are held-out samples, they decide."""
+        return [] if self._kept is None or self.held_out is not None else [self._kept]
 
     def _sums(self, part: Model) -> list[Model]:
         """The stages before, and with the one at work, which may be no gain yet."""
@@ -631,6 +642,8 @@ class Run:
         else:
             models |= {"at_work": stage.model, "spare": self._search.spare}
             facts["rejected"] = sorted(self._search.rejected)
+        if stage.number == 1 and self._kept is not None:
+            models["kept"] = self._kept
         if held_out is not None and held_out.best is not None:
             models["held_out"] = held_out.best
             facts["held_out"] = {name: getattr(held_out, name) for name in _JUDGEMENT}
@@ -659,6 +672,8 @@ class Run:
             for name in _JUDGEMENT:
                 setattr(self.held_out, name, facts["held_out"][name])
             self.held_out.best = model("held_out")
+        if "kept" in facts["models"]:
+            self._kept = model("kept")
         if "short_fits" in facts:  # cut in the search for a posing
             fits = [
                 ShortFit(arrays[f"short_fit_{k}"], **figures)
