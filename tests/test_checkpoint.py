@@ -245,7 +245,7 @@ def test_a_fit_goes_on(plane, path, no_race):
     no_race()
     report = network(**deep).fit(*plane, checkpoint=path, resume=path).report_
     assert report.relative_rmse < 1.5 * straight.relative_rmse
-    assert "rounding floor" in report.stop_reason
+    assert report.stop_reason != cut.stop_reason
     assert 140 < report.n_iter < straight.n_iter + 20
     assert report.history.iteration[-1] == report.n_iter
     assert np.all(np.diff(report.history.seconds) >= 0)
@@ -593,7 +593,7 @@ def test_a_search_goes_on(noisy, path, monkeypatch, cut_in):
         return original(self, *arguments, **keywords)
 
     def callback(state):
-        return len(fits) == cut_in and state.nit >= 50
+        return len(fits) == cut_in and state.nit >= 20
 
     monkeypatch.setattr(pk.MLPRegressor, "_fit", spy)
     keywords = dict(target=1e-9, time_limit=60, kinds="network", checkpoint=path)

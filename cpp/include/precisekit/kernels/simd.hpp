@@ -68,6 +68,31 @@ inline Vec sums_of_lanes(const Vec* v) {
 #endif
 }
 
+// The two numbers at p + 2 k, for each k of a vector: whole pairs are loaded, which takes half as
+// many loads as gathering each, and less time than the machine's own gathering.
+inline void load_pairs(const double* p, IntVec k, Vec& first, Vec& second) {
+  typedef double Pair __attribute__((vector_size(16), aligned(alignof(double)), may_alias));
+  const auto pair = [&](int lane) { return *reinterpret_cast<const Pair*>(p + 2 * k[lane]); };
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  typedef double Quad __attribute__((vector_size(32)));
+  const auto two = [&](int lane) -> Quad {
+    return __builtin_shufflevector(pair(lane), pair(lane + 1), 0, 1, 2, 3);
+  };
+  const Vec a = __builtin_shufflevector(two(0), two(2), 0, 1, 2, 3, 4, 5, 6, 7);
+  const Vec b = __builtin_shufflevector(two(4), two(6), 0, 1, 2, 3, 4, 5, 6, 7);
+  first = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+  second = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+#elif defined(__AVX2__) && defined(__FMA__)
+  const Vec a = __builtin_shufflevector(pair(0), pair(2), 0, 1, 2, 3);
+  const Vec b = __builtin_shufflevector(pair(1), pair(3), 0, 1, 2, 3);
+  first = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+  second = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+#else
+  first = __builtin_shufflevector(pair(0), pair(1), 0, 2);
+  second = __builtin_shufflevector(pair(0), pair(1), 1, 3);
+#endif
+}
+
 inline IntVec bits(Vec v) { return reinterpret_cast<IntVec>(v); }
 inline Vec from_bits(IntVec v) { return reinterpret_cast<Vec>(v); }
 inline IntVec sign_mask() { return bits(broadcast(-0.0)); }
