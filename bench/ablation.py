@@ -10,7 +10,7 @@ import argparse
 
 import precisekit as pk
 from bench.tasks import equation, relative_rmse
-from precisekit import training
+from precisekit.training import _run
 
 TASKS = {
     "x*y": equation("Z.008", 3000),
@@ -20,7 +20,7 @@ TASKS = {
     "I.9.18": equation("I.9.18", 12_000, "arcsine"),
 }
 
-# Options of MLPRegressor, and constants of training.py.
+# Options of MLPRegressor, and constants of training/_run.py.
 VARIANTS: dict[str, tuple[dict, dict]] = {
     "as it is": ({}, {}),
     "no symmetries": ({"find_symmetries": False}, {}),
@@ -39,16 +39,16 @@ VARIANTS: dict[str, tuple[dict, dict]] = {
 
 def run(load, seconds: float, options: dict, constants: dict) -> float:
     X, y, X_test, y_test = load(0)
-    before = {name: getattr(training, name) for name in constants}
+    before = {name: getattr(_run, name) for name in constants}
     for name, value in constants.items():
-        setattr(training, name, value)
+        setattr(_run, name, value)
     try:
         model = pk.MLPRegressor(
             hidden_layer_sizes=(16, 16, 16), random_state=0, time_limit=seconds, **options
         ).fit(X, y)
     finally:
         for name, value in before.items():
-            setattr(training, name, value)
+            setattr(_run, name, value)
     return relative_rmse(model.predict(X_test), y_test)
 
 

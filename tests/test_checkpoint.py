@@ -17,8 +17,8 @@ import precisekit as pk
 from precisekit._keeper import Keeper
 from precisekit.fit_checkpoint import Checkpoints
 from precisekit.optimize import _checkpoint
-from precisekit.posing_search import PosingSearch
 from precisekit.training import Run
+from precisekit.training._posing_search import PosingSearch
 
 METHODS = ("taylor-lm", "bfgs", "ssbroyden", "l-bfgs", "newton", "adam")
 

@@ -371,7 +371,7 @@ def test_ctrl_c_keeps_the_best_so_far():
 @pytest.mark.parametrize("input_map", ["auto", "linear"])
 def test_ctrl_c_between_two_stages(plane, monkeypatch, stage, input_map):
     """Python sees it outside of minimize(), after that many calls of it."""
-    import precisekit.training as training
+    import precisekit.training._run as training
 
     calls = []
 
@@ -395,7 +395,7 @@ def test_ctrl_c_before_there_is_anything(plane, monkeypatch):
     def minimize(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("precisekit.training.minimize", minimize)
+    monkeypatch.setattr("precisekit.training._run.minimize", minimize)
     with pytest.raises(KeyboardInterrupt):
         small().fit(*plane)
 

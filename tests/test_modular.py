@@ -12,7 +12,8 @@ import sympy
 import precisekit as pk
 from precisekit._keeper import Keeper
 from precisekit.modular import PAPER_GRAPHS, Graph, ModularMLP, ModularMLPRegressor
-from precisekit.modular._estimator import _matches, _Run
+from precisekit.modular._matches import matches
+from precisekit.modular._run import Run
 
 # -- graphs ----------------------------------------------------------------------------------------
 
@@ -388,10 +389,10 @@ def test_a_module_may_hold_more_than_its_node():
     graph = Graph({"A": "(a - b)**2", "B": "A + c"}, ("a", "b", "c"))
     outputs = net.module_outputs(theta, X)
     np.testing.assert_allclose(outputs[:, 0], X[:, 0] - X[:, 1] + 0.3, atol=1e-15)
-    node, last = _matches(graph, X, outputs)
+    node, last = matches(graph, X, outputs)
     assert node.monotone > 0.3 and node.told < 1e-12
     assert last.told > 0.1
-    same = _matches(Graph({"A": "3 - a", "B": "A*b*c"}, ("a", "b", "c")), X, X[:, [0, 1]])[0]
+    same = matches(Graph({"A": "3 - a", "B": "A*b*c"}, ("a", "b", "c")), X, X[:, [0, 1]])[0]
     assert same.affine < 1e-12 and same.monotone < 1e-12 and same.told < 1e-12
 
 
@@ -562,7 +563,7 @@ def test_a_killed_fit_goes_on(points, tmp_path, killed_at, monkeypatch):
     assert np.isfinite(saved.predict(points)).all()
     assert saved.report_.relative_rmse > 10 * straight.relative_rmse
     killed_at(10**9)
-    monkeypatch.setattr(_Run, "_run_lane", lambda *_: pytest.fail("the race is run"))
+    monkeypatch.setattr(Run, "_run_lane", lambda *_: pytest.fail("the race is run"))
     resumed = model().fit(points, y, checkpoint=path, resume=path).report_
     assert resumed.relative_rmse < 1.5 * straight.relative_rmse
     assert resumed.race == straight.race

@@ -4,8 +4,9 @@ A module takes one to a few numbers and makes one, which goes straight, with no 
 modules that use it (Michaud, Liu and Tegmark 2022, Figure 3).
 """
 
-from ._estimator import ModularMLPRegressor, ModularReport, NodeMatch
+from ._estimator import ModularMLPRegressor, ModularReport
 from ._graph import PAPER_GRAPHS, Graph, Node
+from ._matches import NodeMatch
 from ._network import ModularMLP
 
 __all__ = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ._estimator import ModularMLPRegressor, ModularReport, NodeMatch, network_on
+from ._estimator import ModularMLPRegressor, ModularReport
 from ._graph import Graph
+from ._matches import NodeMatch
+from ._run import network_on
 
 
 def parts(model: ModularMLPRegressor) -> dict:

@@ -1,7 +1,7 @@
 """How a fit finds the way to put its function to a network.
 
 Short fits race the input maps, and what they show of exact symmetries takes variables out, where
-that is seen to serve. `training.Run` goes on from the best of them, and asks again once it is more
+that is seen to serve. `Run` goes on from the best of them, and asks again once it is more
 precise.
 """
 
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .input_map import InputMap
-from .optimize._result import TIME_LIMIT
-from .posing import Posing
-from .symmetry import Symmetries, find_symmetries
+from ..input_map import InputMap
+from ..optimize._result import TIME_LIMIT
+from ..posing import Posing
+from ..symmetry import Symmetries, find_symmetries
 
 if TYPE_CHECKING:
-    from .training import Data, Model, Run
+    from ._model import Data, Model
+    from ._run import Run
 
 # Fewer iterations than this misrank the input maps; more samples do not rank them better.
 _RACE_ITERATIONS = 40
