@@ -90,6 +90,42 @@ TEST(kernels_activations_at_the_edges) {
   CHECK(g[0] == 0.0 && g[2] == inf && std::isnan(g[4]) && g[5] == 1e308 && g[6] == 0.0);
 }
 
+// A fused product and sum loses nothing; without it the products have been rounded.
+TEST(kernels_affine_sums_one_unit_exactly) {
+  Random random(2);
+  const Index n_in = 40;
+  Buffer C(kStride);
+  long double error = 0.0L, error_of_loop = 0.0L;
+  for (int repetition = 0; repetition < 20; ++repetition) {
+    const Buffer A = random_rows(random, n_in);
+    const Vector W = random.vector(n_in), bias = random.vector(1);
+    kernels::active().affine(kBlock, 1, n_in, W.data(), n_in, 1, bias.data(), nullptr, A.data(),
+                             C.data(), false);
+    for (Index s = 0; s < kBlock; ++s) {
+      double loop = bias[0];
+      long double truth = bias[0];
+      for (Index k = 0; k < n_in; ++k) {
+        const double a = A.data()[k * kStride + s];
+        loop += W[k] * a;
+        truth += (long double)W[k] * a;
+      }
+      error += (C.data()[s] - truth) * (C.data()[s] - truth);
+      error_of_loop += (loop - truth) * (loop - truth);
+    }
+  }
+  const bool fused = std::string(kernels::active().isa).substr(0, 3) == "avx";
+  CHECK(std::sqrt(error / error_of_loop) < (fused ? 0.3L : 0.7L));
+}
+
+TEST(kernels_affine_keeps_infinities) {
+  Buffer A(2 * kStride), C(kStride);
+  for (Index i = 0; i < A.size(); ++i) A.data()[i] = 1e300;
+  const Vector W = Vector::Constant(2, 1e300);
+  kernels::active().affine(kBlock, 1, 2, W.data(), 2, 1, nullptr, nullptr, A.data(), C.data(),
+                           false);
+  CHECK(C.data()[0] == INFINITY);
+}
+
 TEST(kernels_affine) {
   Random random(1);
   for (Index n_out = 1; n_out <= 13; ++n_out) {

@@ -58,6 +58,30 @@ inline void affine_tile(const AffineArguments& p, Index j, Index s) {
   }
 }
 
+// One unit, most often the output, whose terms are larger than their sum: what each addition loses
+// is summed as well (Ogita, Rump and Oishi, 2005), for a twentieth of the time of a forward pass.
+inline void affine_row(const AffineArguments& p, Index j, Index s) {
+  Vec sum[kTileVecs], lost[kTileVecs] = {};
+  for (int v = 0; v < kTileVecs; ++v) sum[v] = broadcast(p.bias ? p.bias[j] : 0.0);
+  const double* a = p.A + s;
+  const double* w = p.W + j * p.row_stride;
+  for (Index k = 0; k < p.n_in; ++k, a += kStride, w += p.col_stride) {
+    const Vec weight = broadcast(*w);
+#pragma GCC unroll 8
+    for (int v = 0; v < kTileVecs; ++v) {
+      const Vec x = load(a + v * kLanes), before = sum[v];
+      sum[v] += weight * x;
+      const Vec added = sum[v] - before;
+      lost[v] += (before - (sum[v] - added)) + (weight * x - added);
+    }
+  }
+  for (int v = 0; v < kTileVecs; ++v) {
+    const Vec finite_lost =
+        select(lost[v] == lost[v], lost[v], Vec{});  // inf - inf, of an overflow
+    store(p.C + j * kStride + s + v * kLanes, sum[v] + finite_lost);
+  }
+}
+
 template <bool accumulate, bool multiply>
 inline void affine_tiles(const AffineArguments& p, Index cols, Index n_out) {
   for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
@@ -66,7 +90,9 @@ inline void affine_tiles(const AffineArguments& p, Index cols, Index n_out) {
       affine_tile<kTileRows, accumulate, multiply>(p, j, s);
     }
     for (; j + 2 <= n_out; j += 2) affine_tile<2, accumulate, multiply>(p, j, s);
-    if (j < n_out) affine_tile<1, accumulate, multiply>(p, j, s);
+    if (j == n_out) continue;
+    if constexpr (accumulate || multiply) affine_tile<1, accumulate, multiply>(p, j, s);
+    else affine_row(p, j, s);
   }
 }
 

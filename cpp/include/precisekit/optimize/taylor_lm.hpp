@@ -149,7 +149,7 @@ class TaylorLm {
  private:
   static constexpr double kStallGain = 0.02;      // less than this within
   static constexpr Index kStallTrials = 20;       // so many trials is a stall
-  static constexpr double kRounded = 1e-15;       // so small an error is the targets' own rounding
+  static constexpr double kRounded = 3e-16;       // so small an error is the targets' own rounding
   static constexpr double kLargestDamping = 1e3;  // relative: the step is down to 1e-3 |g|/sigma^2
   static constexpr double kSmallestDamping = 1e-33;
   static constexpr int kPadeDegree = 4, kPadeTerms = 8;
