@@ -91,7 +91,7 @@ TEST(kernels_activations_at_the_edges) {
 }
 
 // A fused product and sum loses nothing; without it the products have been rounded.
-TEST(kernels_affine_sums_one_unit_exactly) {
+TEST(kernels_compensated_affine) {
   Random random(2);
   const Index n_in = 40;
   Buffer C(kStride);
@@ -99,8 +99,8 @@ TEST(kernels_affine_sums_one_unit_exactly) {
   for (int repetition = 0; repetition < 20; ++repetition) {
     const Buffer A = random_rows(random, n_in);
     const Vector W = random.vector(n_in), bias = random.vector(1);
-    kernels::active().affine(kBlock, 1, n_in, W.data(), n_in, 1, bias.data(), nullptr, A.data(),
-                             C.data(), false);
+    kernels::active().compensated_affine(kBlock, 1, n_in, W.data(), bias.data(), A.data(),
+                                         C.data());
     for (Index s = 0; s < kBlock; ++s) {
       double loop = bias[0];
       long double truth = bias[0];
@@ -117,12 +117,11 @@ TEST(kernels_affine_sums_one_unit_exactly) {
   CHECK(std::sqrt(error / error_of_loop) < (fused ? 0.3L : 0.7L));
 }
 
-TEST(kernels_affine_keeps_infinities) {
+TEST(kernels_compensated_affine_keeps_infinities) {
   Buffer A(2 * kStride), C(kStride);
   for (Index i = 0; i < A.size(); ++i) A.data()[i] = 1e300;
-  const Vector W = Vector::Constant(2, 1e300);
-  kernels::active().affine(kBlock, 1, 2, W.data(), 2, 1, nullptr, nullptr, A.data(), C.data(),
-                           false);
+  const Vector W = Vector::Constant(2, 1e300), bias = Vector::Zero(1);
+  kernels::active().compensated_affine(kBlock, 1, 2, W.data(), bias.data(), A.data(), C.data());
   CHECK(C.data()[0] == INFINITY);
 }
 

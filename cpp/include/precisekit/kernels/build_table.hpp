@@ -13,6 +13,7 @@ namespace precisekit::kernels::PRECISEKIT_ISA {
 inline const Table& table() noexcept {
   static constexpr Table kTable{PRECISEKIT_STRINGIFY(PRECISEKIT_ISA),
                                 affine,
+                                compensated_affine,
                                 accumulate_gradient,
                                 pair_products,
                                 activate,

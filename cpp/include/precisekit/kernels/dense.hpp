@@ -58,30 +58,6 @@ inline void affine_tile(const AffineArguments& p, Index j, Index s) {
   }
 }
 
-// One unit, most often the output, whose terms are larger than their sum: what each addition loses
-// is summed as well (Ogita, Rump and Oishi, 2005), for a twentieth of the time of a forward pass.
-inline void affine_row(const AffineArguments& p, Index j, Index s) {
-  Vec sum[kTileVecs], lost[kTileVecs] = {};
-  for (int v = 0; v < kTileVecs; ++v) sum[v] = broadcast(p.bias ? p.bias[j] : 0.0);
-  const double* a = p.A + s;
-  const double* w = p.W + j * p.row_stride;
-  for (Index k = 0; k < p.n_in; ++k, a += kStride, w += p.col_stride) {
-    const Vec weight = broadcast(*w);
-#pragma GCC unroll 8
-    for (int v = 0; v < kTileVecs; ++v) {
-      const Vec x = load(a + v * kLanes), before = sum[v];
-      sum[v] += weight * x;
-      const Vec added = sum[v] - before;
-      lost[v] += (before - (sum[v] - added)) + (weight * x - added);
-    }
-  }
-  for (int v = 0; v < kTileVecs; ++v) {
-    const Vec finite_lost =
-        select(lost[v] == lost[v], lost[v], Vec{});  // inf - inf, of an overflow
-    store(p.C + j * kStride + s + v * kLanes, sum[v] + finite_lost);
-  }
-}
-
 template <bool accumulate, bool multiply>
 inline void affine_tiles(const AffineArguments& p, Index cols, Index n_out) {
   for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
@@ -90,9 +66,7 @@ inline void affine_tiles(const AffineArguments& p, Index cols, Index n_out) {
       affine_tile<kTileRows, accumulate, multiply>(p, j, s);
     }
     for (; j + 2 <= n_out; j += 2) affine_tile<2, accumulate, multiply>(p, j, s);
-    if (j == n_out) continue;
-    if constexpr (accumulate || multiply) affine_tile<1, accumulate, multiply>(p, j, s);
-    else affine_row(p, j, s);
+    if (j < n_out) affine_tile<1, accumulate, multiply>(p, j, s);
   }
 }
 
@@ -106,6 +80,32 @@ inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index r
   } else {
     multiplier ? affine_tiles<false, true>(p, cols, n_out)
                : affine_tiles<false, false>(p, cols, n_out);
+  }
+}
+
+// The sum and what each of its additions lost, which is summed as well (Ogita, Rump and Oishi, 2005):
+// a twentieth of the time of a forward pass, for an output.
+inline void compensated_affine(Index cols, Index n_out, Index n_in, const double* W,
+                               const double* bias, const double* A, double* C) {
+  for (Index j = 0; j < n_out; ++j, W += n_in) {
+    for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
+      Vec sum[kTileVecs], lost[kTileVecs] = {};
+      for (int v = 0; v < kTileVecs; ++v) sum[v] = broadcast(bias[j]);
+      for (Index k = 0; k < n_in; ++k) {
+        const Vec weight = broadcast(W[k]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kTileVecs; ++v) {
+          const Vec a = load(A + k * kStride + s + v * kLanes), before = sum[v];
+          sum[v] += weight * a;
+          const Vec added = sum[v] - before;
+          lost[v] += (before - (sum[v] - added)) + (weight * a - added);
+        }
+      }
+      for (int v = 0; v < kTileVecs; ++v) {
+        const IntVec finite = lost[v] == lost[v];  // and not inf - inf
+        store(C + j * kStride + s + v * kLanes, sum[v] + select(finite, lost[v], Vec{}));
+      }
+    }
   }
 }
 

@@ -101,6 +101,10 @@ struct Table {
                  Index col_stride, const double* bias, const double* multiplier, const double* A,
                  double* C, bool accumulate);
 
+  // The same for rows of W one after the other and a bias, as if it were rounded but once.
+  void (*compensated_affine)(Index cols, Index n_out, Index n_in, const double* W,
+                             const double* bias, const double* A, double* C);
+
   // G[j * n_a + k] += sum_s E_j[s] A_k[s];  g[j] += sum_s E_j[s].
   void (*accumulate_gradient)(Index cols, Index n_e, Index n_a, const double* E, const double* A,
                               double* G, double* g);

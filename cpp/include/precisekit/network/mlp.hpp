@@ -285,9 +285,9 @@ class ForwardPass {
             wire.from_inputs() ? x + wire.unit * kernels::kStride : a_[wire.layer];
         std::copy_n(source, cols, wired_[l] + Index(i) * kernels::kStride);
       }
-      kernel.affine(cols, layer.n_out, layer.n_in, layer.weights(theta), layer.n_in, 1,
-                    layer.bias(theta), nullptr, input(l), a_[l], false);
+      if (layer.groups.empty()) affine(l, {Activation::identity, 0, layer.n_out}, theta, cols);
       for (const UnitGroup& group : layer.groups) {
+        affine(l, group, theta, cols);
         const auto rows = [&](double* p) { return p ? p + group.first * kernels::kStride : p; };
         double* a = rows(a_[l]);
         kernel.activate(group.activation, cols, group.count, a, a, rows(d1_[l]), rows(d2_[l]));
@@ -306,6 +306,21 @@ class ForwardPass {
   const double* second_derivative(Index l) const { return d2_[l]; }
 
  private:
+  // Pre-activations. Outputs, of the network, a module or a stage, have terms larger than their sum.
+  void affine(Index l, const UnitGroup& group, const double* theta, Index cols) {
+    const kernels::Table& kernel = kernels::active();
+    const Layer& layer = net_->layers()[l];
+    const double* weights = layer.weights(theta) + group.first * layer.n_in;
+    const double* bias = layer.bias(theta) + group.first;
+    double* z = a_[l] + group.first * kernels::kStride;
+    if (group.activation == Activation::identity) {
+      kernel.compensated_affine(cols, group.count, layer.n_in, weights, bias, input(l), z);
+    } else {
+      kernel.affine(cols, group.count, layer.n_in, weights, layer.n_in, 1, bias, nullptr, input(l),
+                    z, false);
+    }
+  }
+
   const Mlp* net_;
   int derivatives_;
   Buffer values_;
