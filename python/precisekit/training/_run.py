@@ -156,11 +156,11 @@ class Run:
                 self._restart(settings.maxiter)
             if settings.method == "taylor-lm" or self._stage.restarts:
                 self.model = min(self.model, search.spare, key=lambda model: model.error)
-            self.model = self._best([self.model, *self._asked_for])
         except KeyboardInterrupt:  # between two stages; within one, minimize() sees it
             if not self.results:
                 raise
             self.interrupted = True
+        self.model = self._best([self.model, *self._asked_for])
         self.settings = settings
         if self.held_out is not None and self.held_out.best is None:  # ended before it was asked
             self.held_out.judge(self.model, self.model.theta)
@@ -450,7 +450,8 @@ class Run:
                 begun = ShortFit(trace.x, trace.damping, search.nit_before + result.nit)
             else:
                 models += [stage.model, search.spare] if stage.restarts else [stage.model]
-            self._kept = best = self._best(models)
+            best = self._best(models)
+            self._kept = replace(best)  # a model that is trained on would take it along
         return self._summed_up(best, results), self._state(stage, results, begun)
 
     @property
