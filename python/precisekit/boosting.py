@@ -21,6 +21,11 @@ from .objective import LeastSquares
 _FREQUENCY_SAMPLES = 2048
 _DIRECTIONS = 64
 
+# BFGS on what another network left over starts from this times the identity. From the larger one
+# of a first network (optimize/_bfgs.py) one fit in three to a thousand samples, and one in eight to
+# five thousand, learns what is not there between them.
+LEFT_OVER_INVERSE_HESSIAN = 1e2
+
 
 def merge(nets: Sequence[MLP], thetas: Sequence, scales=None) -> tuple[MLP, np.ndarray]:
     """One network that computes the weighted sum of several.

@@ -104,8 +104,8 @@ def minimize(
         - c1, c2 : of the Wolfe conditions; 1e-4 and 0.9.
         - hess_inv0 : array_like (P, P), the first inverse Hessian; the identity, scaled after the
           first step: by "bfgs" on a `LeastSquares` with 1e8 over the mean square target, as flat
-          directions want, which gains 2 to 3 digits. Not of "l-bfgs", which has m : the number of
-          steps it remembers; 10.
+          directions want, which gains 2 to 3 digits on inputs in [-1, 1] or so. Not of "l-bfgs",
+          which has m : the number of steps it remembers; 10.
 
         Of "newton":
 

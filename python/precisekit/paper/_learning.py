@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..boosting import LEFT_OVER_INVERSE_HESSIAN
 from ..network import MLP
 from ..objective import LeastSquares
 from ..optimize import minimize
@@ -224,8 +225,11 @@ def _tricks(bench: _Bench, curve: _Curve, settings: Settings, method: str) -> No
         if second:
             net, start = bench.next_student()
             part, theta = part.next_part(theta, net), start
-        options = {} if method == LARGE_H else _as_scipys(theta)
-        options["maxiter"] = min(settings.narrow, iterations)
+        options = {"maxiter": min(settings.narrow, iterations)}
+        if method != LARGE_H:
+            options |= _as_scipys(theta)
+        elif second:
+            options["hess_inv0"] = LEFT_OVER_INVERSE_HESSIAN * np.eye(theta.size)
         theta = curve.follow(STAGES[2 * second], part, theta, "bfgs", **options)
         if method == TRICKS:
             options = {"tau": TAU, "maxiter": settings.low_curvature, **asdict(grid)}

@@ -28,8 +28,8 @@ The paper's polynomial is not known: the median over several is compared.
 
 Our BFGS starts from the identity, as SciPy's does, the paper's. It goes on by the gradient where
 SciPy's ends with precision loss, and is ended after as many iterations. Our steps of low curvature
-never go uphill. Beyond the paper, in dashes: BFGS and boosting from a large inverse Hessian, as is
-our default, and nothing else changed; self-scaled Broyden and Taylor-LM as MLPRegressor poses a
+never go uphill. Beyond the paper, in dashes: BFGS and boosting from large inverse Hessians, as are
+our defaults, and nothing else changed; self-scaled Broyden and Taylor-LM as MLPRegressor poses a
 problem, inputs on [-1, 1], targets of root mean square 1, first weights of its own law. The goal of
 Taylor-LM is relative to the root mean square of the target.
 """

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 from scipy.spatial import cKDTree
 
-from ..boosting import Boosting, merge
+from ..boosting import LEFT_OVER_INVERSE_HESSIAN, Boosting, merge
 from ..network import MLP
 from ..objective import LeastSquares
 from ..optimize import History, minimize, rounding_floor
@@ -193,8 +193,9 @@ class Run:
         # They have judged the first stage, which is not the model any more.
         self._search.seeks, self.held_out = False, None
         options = settings.options
-        if matched and settings.method == "bfgs":  # no long steps away from the frequency
-            options = {"hess_inv0": np.eye(net.n_params)} | options
+        if settings.method == "bfgs":
+            size = 1.0 if matched else LEFT_OVER_INVERSE_HESSIAN  # 1: no way from the frequency
+            options = {"hess_inv0": size * np.eye(net.n_params)} | options
         try:
             for stage in range(len(self.stages) + 1, self.n_stages + 1):
                 if self.ended:
