@@ -1,6 +1,9 @@
 """Tests of precisekit.MLP: values and derivatives against extended precision, packing, input."""
 
 import pickle
+import subprocess
+import sys
+import textwrap
 from itertools import pairwise
 
 import numpy as np
@@ -132,6 +135,26 @@ def test_each_sample_is_independent_of_its_block(n):
         assert len(together) == n
         for s in {0, n // 2, n - 1}:
             np.testing.assert_array_equal(together[s], method(theta, X[s : s + 1])[0])
+
+
+def test_a_system_without_more_threads():
+    """Those that there are do the work."""
+    script = textwrap.dedent(
+        """
+        import resource
+        import numpy as np, precisekit as pk
+        net = pk.MLP([1, 8, 1])
+        theta, X = net.init(0), np.linspace(-1, 1, 50_000)[:, None]
+        pk.set_num_threads(1)
+        expected = net.forward(theta, X)
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + 2**25, resource.RLIM_INFINITY))
+        pk.set_num_threads(100)
+        assert np.array_equal(net.forward(theta, X), expected)
+        """
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -271,6 +294,14 @@ class TestBadArchitecture:
     def test_too_few_sizes(self, sizes):
         with pytest.raises(ValueError, match="sizes must name at least the inputs and the outputs"):
             pk.MLP(sizes)
+
+    def test_no_sequences(self):
+        with pytest.raises(ValueError, match="sizes must be a sequence of integers, got 5"):
+            pk.MLP(5)
+        with pytest.raises(ValueError, match="activation must be a name or a sequence .* got 3"):
+            pk.MLP([1, 2, 1], 3)
+        with pytest.raises(ValueError, match="frequency must be a number, got 'high'"):
+            pk.MLP([1, 2, 1]).init(0, frequency="high")
 
     @pytest.mark.parametrize("names", [[], ["tanh"], ["tanh"] * 3])
     def test_number_of_activations(self, names):

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -59,15 +60,19 @@ class ThreadPool {
     const Release release{busy_};
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      while (static_cast<int>(workers_.size()) < threads - 1) {
-        const int id = static_cast<int>(workers_.size());
-        workers_.emplace_back([this, id] { work(id); });
+      try {
+        while (static_cast<int>(workers_.size()) < threads - 1) {
+          const int id = static_cast<int>(workers_.size());
+          workers_.emplace_back([this, id] { work(id); });
+        }
+      } catch (const std::system_error&) {
+        // The system has no more threads to give: those that there are do it.
       }
       task_ = &task;
       n_tasks_ = n_tasks;
       next_ = 0;
-      helpers_ = threads - 1;
-      running_ = threads - 1;
+      helpers_ = std::min(threads - 1, static_cast<int>(workers_.size()));
+      running_ = helpers_;
       failure_ = nullptr;
       ++generation_;
     }

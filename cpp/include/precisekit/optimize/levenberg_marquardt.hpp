@@ -371,11 +371,11 @@ class LevenbergMarquardt {
     triangle_ = std::make_unique<DampedTriangle>(qr_->R());
     projected_ = qr_->project(at.r);
     const auto R = triangle_->R().template triangularView<Eigen::Upper>();
-    const Vector gradient = (R.transpose() * projected_).cwiseProduct(scale_);
+    const Vector gradient = R.transpose() * projected_;  // by D x: no squares of the units of r
     cosine_ = 0.0;
     for (Index j = 0; j < n; ++j) {
       if (norms[j] > 0.0 && at.norm > 0.0) {
-        cosine_ = std::max(cosine_, std::abs(gradient[j] / norms[j] / at.norm));
+        cosine_ = std::max(cosine_, std::abs(gradient[j] / at.norm) * (scale_[j] / norms[j]));
       }
     }
     triangle_->set_damping(triangle_->least_damping());
