@@ -141,10 +141,17 @@ def test_other_runs_are_refused(easy, path):
 
 
 def damages(whole, member):
-    """A file cut, replaced, and with one bit of a member flipped."""
-    flipped = bytearray(whole)
-    flipped[whole.index(member) + 150] ^= 1
-    return whole[: len(whole) // 2], whole[:-1], b"", b"text", bytes(flipped)
+    """A file cut, replaced, with a member of another name, and with one bit changed: of a member,
+    and of what the directory says of it: encryption, the method of compression (an unknown one, and
+    one that the data are not in), and the place."""
+    yield from (whole[: len(whole) // 2], whole[:-1], b"", b"text")
+    yield whole.replace(member, b"_" * len(member))
+    entry = whole.rindex(member) - 46
+    places = [(whole.index(member) + 150, 1), (entry + 8, 64), (entry + 10, 64), (entry + 10, 8)]
+    for place, bit in [*places, (entry + 45, 128)]:
+        flipped = bytearray(whole)
+        flipped[place] ^= bit
+        yield bytes(flipped)
 
 
 def test_damaged_files_are_refused_and_kept(easy, path):

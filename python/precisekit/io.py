@@ -28,6 +28,7 @@ import json
 import os
 import secrets
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
@@ -45,6 +46,9 @@ _HISTORY = "history_"
 _STATE = "state_"
 _FINISHED = "finished_"
 _CLASSES = ("MLPRegressor", "ModularMLPRegressor", "SimplexRegressor", "SplineRegressor")
+
+# What reading a ZIP archive raises where its bytes are not what was written.
+DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError)
 _MODEL_ARRAYS = ("theta", "lo", "hi", "log_columns", "target_scale")
 
 
@@ -166,10 +170,13 @@ def load(path):
     OSError
         If it cannot be read.
     """
+    path = os.fspath(path)
+    with open(path, "rb") as file:
+        data = file.read()
     try:
-        return _load(path)
+        return _load(data)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
 
 
 def write_checkpoint(path, model, identity: dict, state: State) -> None:
@@ -193,8 +200,11 @@ def read_checkpoint(path) -> tuple[dict, State]:
     """
     from .training import State
 
+    path = os.fspath(path)
+    with open(path, "rb") as file:
+        data = file.read()
     try:
-        header, arrays, finished = _read_archive(path)
+        header, arrays, finished = _read_archive(data)
         _check_header(header)
         if "checkpoint" not in header:
             raise ValueError("a model, but not a checkpoint that a fit can go on from")
@@ -204,10 +214,11 @@ def read_checkpoint(path) -> tuple[dict, State]:
             for name, array in arrays.items()
             if name.startswith(_STATE)
         }
-        models = [_load(io.BytesIO(data)) for data in finished]
-        return checkpoint["identity"], State(checkpoint["facts"], arrays, models)
+        models = [_load(model) for model in finished]
+        state = State(_Parts(path, checkpoint["facts"]), _Parts(path, arrays), models)
+        return checkpoint["identity"], state
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
 
 
 def input_names(model) -> list[str]:
@@ -261,8 +272,19 @@ def plain(value):
     return value if isinstance(value, (bool, int, float, str)) else None
 
 
-def _load(path):
-    header, arrays, _ = _read_archive(path)
+class _Parts(dict):
+    """What a checkpoint holds by name; ValueError, not KeyError, for what is not there."""
+
+    def __init__(self, path: str, parts: dict):
+        super().__init__(parts)
+        self._path = path
+
+    def __missing__(self, name):
+        raise ValueError(f"{self._path}: damaged checkpoint: {name} is missing")
+
+
+def _load(data: bytes):
+    header, arrays, _ = _read_archive(data)
     _check_header(header)
     arrays = {name: array for name, array in arrays.items() if not name.startswith(_STATE)}
     try:
@@ -278,15 +300,14 @@ def _load(path):
         raise ValueError(f"damaged model: {type(error).__name__} {error}") from None
 
 
-def _read_archive(path) -> tuple[dict, dict[str, np.ndarray], list[bytes]]:
+def _read_archive(data: bytes) -> tuple[dict, dict[str, np.ndarray], list[bytes]]:
     """Header, arrays, and files of models; zipfile checks the checksum of every member."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             contents = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-        with open(path, "rb") as file:
-            if file.read(4) != b"PK\x03\x04":
-                raise ValueError("not a precisekit model (not a ZIP archive)") from None
+    except DAMAGED_ARCHIVE as error:
+        if data[:4] != b"PK\x03\x04":
+            raise ValueError("not a precisekit model (not a ZIP archive)") from None
         raise ValueError(f"damaged or cut short ({error})") from None
     if _HEADER not in contents:
         raise ValueError(f"not a precisekit model (no {_HEADER} in it)")

@@ -7,9 +7,9 @@ history. It replaces the one before only when it is whole on disk.
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from .._keeper import Keeper, check_same_run, identity_of
-from ..io import atomic_write
+from ..io import DAMAGED_ARCHIVE, atomic_write
 from ..objective import LeastSquares
 from ._result import History, Trace
 
@@ -67,8 +67,10 @@ class Checkpoint:
     @classmethod
     def read(cls, path) -> Checkpoint:
         """Raises ValueError for a file that is no checkpoint or not whole, naming it."""
+        with open(path, "rb") as file:
+            data = file.read()
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             header = json.loads(str(arrays.pop("header")))
             if header["format"] != FORMAT:
@@ -85,7 +87,7 @@ class Checkpoint:
                 int(header["nit"]),
                 History(**{f.name: arrays[_HISTORY + f.name] for f in fields(History)}),
             )
-        except (zipfile.BadZipFile, EOFError, KeyError, TypeError, AttributeError) as error:
+        except (*DAMAGED_ARCHIVE, KeyError, TypeError, AttributeError) as error:
             message = f"{os.fspath(path)} is not a whole checkpoint: {error}"
             raise ValueError(message) from None
         except ValueError as error:
