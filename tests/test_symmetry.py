@@ -163,6 +163,16 @@ def test_powers_of_numbers_that_are_not_positive():
         symmetries(np.array([[1.0, 2.0], [-1.0, 2.0]]))
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-80, 1e80, 1e300])
+def test_no_factors_that_float64_does_not_hold(unit):
+    """The product of the inputs would be zero, or infinite, and the model with it."""
+    X = unit * pk.sample_box([1, 1], [3, 3], 60, seed=0)
+    y = (X[:, 0] / unit) * (X[:, 1] / unit)
+    model = pk.fit(X, y, target=1e-9, time_limit=10, kinds="network", random_state=0)
+    assert model.report_.held_out_rmse < 1e-9
+    assert np.allclose(model.predict(X), y, rtol=1e-7)
+
+
 def test_a_fit_finds_and_keeps_them(tmp_path):
     X = pk.sample_box(*BOX, 2500, law="arcsine", seed=0)
     model = pk.fit(X, gravity(X), target=1e-10, time_limit=60)

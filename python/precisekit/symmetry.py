@@ -36,6 +36,9 @@ _LARGEST_COEFFICIENT = 6.0
 _DERIVATIVE_ERROR = 20.0
 _LOOSEST, _TIGHTEST = 0.1, 1e-4
 _TERM_SHARE = 3.0  # a term smaller than this many times the tolerance proves nothing
+# Variables and factors, and what is divided by them, are to be of a size between this and its
+# inverse: squares and products of theirs are taken, and must not overflow or vanish.
+_LARGEST_SIZE = 1e70
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,8 @@ def find_symmetries(X, values, gradient, error: float) -> tuple[Symmetries, floa
     """
     tolerance = float(np.clip(_DERIVATIVE_ERROR * error, _TIGHTEST, _LOOSEST))
     found, worst = Symmetries(), 0.0
+    if not _moderate(X):
+        return found, worst
     searches = list(product(range(1, _LARGEST_SUPPORT + 1), KINDS))
     at = 0
     while at < len(searches) and not found.take_a_power:
@@ -328,7 +333,10 @@ def _relation(kind, support, v, weight, X, values, gradient) -> Relation | None:
         coefficients[support] = v / v[k]
         relation = Relation(kind, int(p), coefficients, float(weight / v[k]))
         size = np.sum(np.abs(coefficients)) + np.sum(coefficients != np.round(coefficients))
-        rest, left, slope = _without_pivot(relation, X, values, gradient)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            rest, left, slope = _without_pivot(relation, X, values, gradient)
+        if not (_moderate(rest) and _moderate(left)):
+            continue
         not_positive = np.sum(np.any(rest <= 0, axis=0))
         steepness = np.sqrt(np.sum((slope * np.ptp(rest, axis=0)) ** 2) / np.sum(left**2))
         cost = (size, not_positive, float(steepness))
@@ -350,6 +358,12 @@ def _without_pivot(relation, X, values, gradient):
     powers = np.power(X[:, relation.pivot, None], relation.coefficients[others])
     gradient = gradient[..., others] * powers[:, None] / factor[..., None]
     return relation.variables(X), values / factor, gradient
+
+
+def _moderate(columns: np.ndarray) -> bool:
+    """Whether no column is so large or so small that its squares would not fit in float64."""
+    size = np.max(np.abs(columns), axis=0)
+    return bool(np.all((size == 0) | ((size >= 1 / _LARGEST_SIZE) & (size <= _LARGEST_SIZE))))
 
 
 def _norm(columns: np.ndarray) -> np.ndarray:
