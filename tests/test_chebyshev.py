@@ -296,6 +296,7 @@ def test_values_of_f_are_checked():
         (-1e308, 1e308, {}, "overflows"),
         (0, 1, {"tol": 0}, "tol must be in"),
         (0, 1, {"tol": np.nan}, "tol must be in"),
+        (0, 1, {"tol": "fine"}, "tol must be a number, got 'fine'"),
         (0, 1, {"max_samples": 3}, "max_samples must be an integer of at least 17"),
         ([0] * 6, [1] * 6, {}, "max_samples must be an integer of at least 24137569"),
     ],
@@ -303,6 +304,20 @@ def test_values_of_f_are_checked():
 def test_bad_arguments(lo, hi, options, message):
     with pytest.raises(ValueError, match=message):
         from_function(lambda X: X[:, 0], lo, hi, **options)
+
+
+def test_a_function_that_is_none():
+    with pytest.raises(ValueError, match="f must be a function, got int"):
+        from_function(3, 0, 1)
+
+
+def test_what_becomes_of_the_callers_coefficients_is_his():
+    coefficients = np.array([1.0, 2.0, 3.0])
+    p = ChebyshevInterpolator(coefficients, -1, 1)
+    integral = p.integral()
+    coefficients[:] = 0
+    assert p.integral() == integral
+    assert p.gradient(0.5) != 0
 
 
 def test_bad_series():

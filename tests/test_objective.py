@@ -297,10 +297,25 @@ def test_later_changes_of_the_data_do_not_reach_the_objective():
     rng = np.random.default_rng(12)
     net = pk.MLP([2, 3, 1])
     X, y, theta = rng.normal(size=(20, 2)), rng.normal(size=20), net.init(0)
-    objective = pk.LeastSquares(net, X, y)
+    weights = rng.uniform(size=20)
+    objective = pk.LeastSquares(net, X, y, weights)
     before = objective.fun(theta)
-    X[:], y[:] = 0.0, 0.0
+    X[:], y[:], weights[:] = 0.0, 0.0, np.arange(20)
     assert objective.fun(theta) == before
+    assert pickle.loads(pickle.dumps(objective)).fun(theta) == before
+
+
+def test_weights_whose_sum_overflows():
+    net = pk.MLP([1, 2, 1])
+    X, y, theta = np.linspace(-1, 1, 9)[:, None], np.linspace(0, 1, 9), net.init(0)
+    weights = np.linspace(0, 2, 9)
+    expected = pk.LeastSquares(net, X, y, weights).fun(theta)
+    assert pk.LeastSquares(net, X, y, weights * 2.0**1022).fun(theta) == expected
+
+
+def test_a_network_that_is_none():
+    with pytest.raises(ValueError, match="net must be an MLP, got str"):
+        pk.LeastSquares("net", [[0.0]], [1.0])
 
 
 class TestArguments:

@@ -181,11 +181,21 @@ def test_pickles():
     assert repr(g) == "<TricubicInterpolator on 4 x 5 x 6 points>"
 
 
+def test_what_becomes_of_the_callers_arrays_is_his():
+    axes = grid((4, 5, 6))
+    values = on_grid(wave, axes)
+    f = TricubicInterpolator(axes, values)
+    before = f(points())
+    values[:] = 0
+    assert np.array_equal(pickle.loads(pickle.dumps(f))(points()), before)
+
+
 def test_bad_input():
     axes = grid((4, 5, 6))
     values = on_grid(wave, axes)
     cases = [
         (axes[:2], values, "axes must be three arrays, got 2"),
+        (3, values, "axes must be three arrays, got 1"),
         ([axes[0][:3], *axes[1:]], values[:3], r"axes\[0\] has 3 points"),
         ([axes[0][::-1], *axes[1:]], values, r"axes\[0\] must ascend, but axes\[0\]\[1\]"),
         ([axes[0], axes[1][[0, 1, 1, 2, 3]], axes[2]], values, r"axes\[1\]\[2\] = .* follows"),

@@ -28,14 +28,15 @@ def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is not numeric, has another number of dimensions, is empty, or holds NaN or
-        infinity; the message names the argument and the first bad index.
+        If it is not numeric, has masked entries or another number of dimensions, is empty, or holds
+        NaN or infinity; the message names the argument and the first bad index.
     """
     try:
         given = np.asarray(value)
         array = given if np.iscomplexobj(given) else np.ascontiguousarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    check_kind(value, given, name)
     if np.iscomplexobj(array):
         raise ValueError(f"{name} must be real, got complex numbers")
     allowed = (ndim,) if isinstance(ndim, int) else ndim
@@ -48,12 +49,58 @@ def finite_array(value, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
     return array
 
 
+def own(array: np.ndarray, given) -> np.ndarray:
+    """``array``, copied where it shares the memory of what was given: what the caller does to his
+    leaves ours alone."""
+    return array.copy() if np.may_share_memory(array, np.asarray(given)) else array
+
+
+def without_scale(weights: np.ndarray) -> np.ndarray:
+    """Weights that are not negative, times a power of two by which their sums do not overflow."""
+    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+
+
+def check_kind(value, array: np.ndarray, name: str) -> None:
+    """Raise ValueError for what NumPy turns into numbers that nobody meant: the entries of
+    ``value`` under its mask, and dates."""
+    if np.ma.is_masked(value):
+        where = ", ".join(map(str, np.argwhere(np.ma.getmaskarray(value))[0]))
+        raise ValueError(f"{name} must not have masked entries, but {name}[{where}] is masked")
+    if array.dtype.kind in "mM":
+        raise ValueError(f"{name} must be an array of numbers, got {array.dtype}")
+
+
 def check_finite(array: np.ndarray, name: str) -> None:
     """Raise ValueError for NaN or infinity, naming the argument and the first bad index."""
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         where = ", ".join(map(str, index))
         raise ValueError(f"{name} must not hold NaN or inf, but {name}[{where}] is {array[index]}")
+
+
+def real_number(value, name: str) -> float:
+    """``value`` as a float, NaN and infinity among them, or ValueError naming the argument."""
+    try:
+        number = None if isinstance(value, (str, bool, np.bool_)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None:
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    return number
+
+
+def positive_number(value, name: str) -> float:
+    """``value`` as a float above zero, infinity among them, or ValueError naming the argument."""
+    number = real_number(value, name)
+    if not number > 0:
+        raise ValueError(f"{name} must be positive, got {value!r}")
+    return number
+
+
+def check_callback(callback) -> None:
+    """Raise ValueError for a callback that is neither None nor a function."""
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback must be a function, got {callback!r}")
 
 
 def positive_int(value, name: str, *, at_least: int = 1) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import _core
-from ._checks import finite_array
+from ._checks import finite_array, own, without_scale
 from .network import MLP
 
 
@@ -30,18 +30,18 @@ class LeastSquares:
     """
 
     def __init__(self, net: MLP, X, y, sample_weight=None):
-        X = net._checked_inputs(X)
-        y = finite_array(y, "y", (1, 2))
+        if not isinstance(net, MLP):
+            raise ValueError(f"net must be an MLP, got {type(net).__name__}")
+        X = own(net._checked_inputs(X), X)
+        y = own(finite_array(y, "y", (1, 2)), y)
         if len(y) != len(X):
             raise ValueError(f"y must have {len(X)} rows as X has, got {len(y)}")
         targets = y.reshape(len(y), -1)
         if targets.shape[1] != net.sizes[-1]:
             raise ValueError(f"y must have {net.sizes[-1]} columns, got {targets.shape[1]}")
-        weights = (
-            np.empty(0)
-            if sample_weight is None
-            else finite_array(sample_weight, "sample_weight", 1)
-        )
+        if sample_weight is not None:
+            sample_weight = without_scale(finite_array(sample_weight, "sample_weight", 1))
+        weights = np.empty(0) if sample_weight is None else sample_weight
         self.net = net
         self._arguments = (net, X, y, sample_weight)
         self._core = _core.LeastSquares(net._core, X, targets, weights)

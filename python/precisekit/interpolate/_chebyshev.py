@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import _core
-from .._checks import finite_array, positive_int
+from .._checks import finite_array, own, positive_int, real_number
 from ._points import answer, points_array
 
 _EPS = np.finfo(np.float64).eps
@@ -63,7 +63,8 @@ class ChebyshevInterpolator:
 
     def __init__(self, coefficients, lo, hi):
         ndim = np.ndim(coefficients)
-        self.coefficients = finite_array(coefficients, "coefficients", max(ndim, 1))
+        given = coefficients
+        self.coefficients = own(finite_array(given, "coefficients", max(ndim, 1)), given)
         self.lo, self.hi = _box(lo, hi, self.coefficients.ndim)
         self.converged: bool | None = None
         self.relative_rmse: float | None = None
@@ -230,9 +231,11 @@ def from_function(
     >>> p.degrees, p.converged
     ((52,), True)
     """
+    if not callable(f):
+        raise ValueError(f"f must be a function, got {type(f).__name__}")
     d = max(np.size(lo), np.size(hi))
     sampler = _Sampler(f, *_box(lo, hi, d))
-    if not _EPS <= tol < 1:
+    if not _EPS <= real_number(tol, "tol") < 1:
         raise ValueError(f"tol must be in [{_EPS:.2g}, 1), got {tol!r}")
     positive_int(max_samples, "max_samples", at_least=(_FIRST_INTERVALS + 1) ** d)
 

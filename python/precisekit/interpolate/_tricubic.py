@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _core
-from .._checks import finite_array
+from .._checks import finite_array, own
 from ._points import answer, points_array
 
 _FEWEST = 4  # points along an axis
@@ -43,11 +43,11 @@ class TricubicInterpolator:
     """
 
     def __init__(self, axes, values):
-        axes = tuple(axes)
+        axes = tuple(axes) if np.iterable(axes) else (axes,)
         if len(axes) != 3:
             raise ValueError(f"axes must be three arrays, got {len(axes)}")
         self.axes = tuple(_ascending(axis, f"axes[{i}]") for i, axis in enumerate(axes))
-        self.values = finite_array(values, "values", 3)
+        self.values = own(finite_array(values, "values", 3), values)
         shape = tuple(map(len, self.axes))
         if self.values.shape != shape:
             raise ValueError(f"values must have shape {shape} as axes say, got {self.values.shape}")
@@ -85,7 +85,7 @@ class TricubicInterpolator:
 
 
 def _ascending(axis, name: str) -> np.ndarray:
-    axis = finite_array(axis, name, 1)
+    axis = own(finite_array(axis, name, 1), axis)
     if len(axis) < _FEWEST:
         raise ValueError(f"{name} has {len(axis)} points: a cubic needs at least {_FEWEST}")
     wrong = np.flatnonzero(np.diff(axis) <= 0)
