@@ -136,6 +136,8 @@ def test_lines_refuse_what_does_not_fit(fit_of_exp):
         analysis.loss_plane(objective, theta, theta, [0.0, np.nan])
     with pytest.raises(ValueError, match="t is empty"):
         analysis.loss_line(objective, theta, theta, t=[])
+    with pytest.raises(ValueError, match=r"2 x 2 points, but s and t give \(1, 3\)"):
+        analysis.loss_plane(objective, theta, theta, theta, [0], [0, 1, 2]).plot()
 
 
 # -- power laws ------------------------------------------------------------------------------------
@@ -218,6 +220,8 @@ def test_power_laws_refuse_what_does_not_fit():
         analysis.scaling_exponent([4, 4], [1.0, 1.0])
     with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 95"):
         analysis.scaling_exponent([1, 2], [1.0, 1.0], confidence=95)
+    with pytest.raises(ValueError, match="confidence must be a number, got '95 %'"):
+        analysis.scaling_exponent([1, 2], [1.0, 1.0], confidence="95 %")
 
 
 # -- linear regions --------------------------------------------------------------------------------
@@ -355,6 +359,16 @@ def test_regions_refuse_what_does_not_fit():
         analysis.simplex_regions([[0, 0], [1, 1], [2, 2]], [0.0, 1.0, 2.0])
     with pytest.raises(ValueError, match=r"simplices\[0, 2\] is 3, but there are 3 points"):
         analysis.simplex_regions([[0, 0], [1, 0], [0, 1]], [0.0, 1.0, 2.0], [[0, 1, 3]])
+    with pytest.raises(ValueError, match="net must be an MLP, got str"):
+        analysis.relu_regions("net", theta, [0, 0], [1, 1])
+    square = [[0, 0], [1, 0], [0, 1], [1, 1]]
+    with pytest.raises(ValueError, match=r"points\[\d\] and points\[\d\] are equal, or as near"):
+        analysis.simplex_regions([*square, [1, 0]], [0.0, 1.0, 2.0, 3.0, 4.0])
+    for flat in ([[0, 1, 1]], np.empty((0, 3), dtype=int)):
+        with pytest.raises(ValueError, match="simplices must hold a triangle that is not flat"):
+            analysis.simplex_regions(square, [0.0, 1.0, 2.0, 3.0], flat)
+    with pytest.raises(ValueError, match="simplices must be None in one dimension"):
+        analysis.simplex_regions([0.0, 1.0], [0.0, 1.0], [[0, 1]])
     with pytest.raises(ValueError, match="breakpoints are of functions of one input"):
         analysis.relu_regions(net, theta, [0, 0], [1, 1]).breakpoints  # noqa: B018
 
@@ -440,6 +454,10 @@ def test_decompose_refuses_what_does_not_fit():
         analysis.decompose_loss(fitted, X, y, X_test, y_test, time_limit=0)
     with pytest.raises(TypeError, match="MLPRegressor, got str"):
         analysis.decompose_loss("model", X, y, X_test, y_test)
+    from sklearn.neural_network import MLPRegressor
+
+    with pytest.raises(TypeError, match="model must be an MLPRegressor or a Modular"):
+        analysis.decompose_loss(MLPRegressor(max_iter=1).fit(X, y), X, y, X_test, y_test)
     from sklearn.exceptions import NotFittedError
 
     with pytest.raises(NotFittedError):

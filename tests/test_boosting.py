@@ -114,6 +114,11 @@ class TestMerge:
             ({"thetas": [np.zeros(13), [np.nan] * 13]}, r"thetas\[1\] must not hold NaN"),
             ({"scales": [1.0]}, "scales must have 2 elements as nets has, got 1"),
             ({"scales": [1.0, np.inf]}, r"scales\[1\] is inf"),
+            # its layers would be taken for one after the other
+            (
+                {"nets": [pk.modular.ModularMLP(2, [[0], [1, 2]]), pk.MLP([2, 3, 1])]},
+                r"nets\[0\] must have its layers in a row",
+            ),
         ],
     )
     def test_bad_input(self, change, message):
@@ -243,8 +248,10 @@ class TestBoosting:
         boosting = pk.Boosting(X, y)
         with pytest.raises(ValueError, match=r"y must have 2 columns, got 1"):
             boosting.objective(pk.MLP([1, 2, 2]))
-        with pytest.raises(ValueError, match="X must have 2 columns, got 1"):
-            boosting.add(pk.MLP([2, 2, 1]), np.zeros(9))
+        for net in (pk.MLP([2, 2, 1]), pk.MLP([1, 2, 2]), "net"):
+            with pytest.raises(ValueError, match="net must be an MLP of 1 inputs and 1 outputs"):
+                boosting.add(net, np.zeros(9))
+        assert not boosting.nets
         with pytest.raises(ValueError, match="no stage to drop"):
             boosting.drop()
         with pytest.raises(ValueError, match="no stage to merge"):

@@ -260,6 +260,7 @@ def test_wrong_arguments_are_told_before_the_fit(run, folder, no_fit, arguments,
     [
         (["--output", "no/m.pkit"], ["no/m.pkit", "no directory"]),
         (["--output", "."], ["is a directory"]),
+        (["--output", ""], ["a file to write has an empty name"]),
         (["--output", "data.csv"], ["overwrite"]),
         (["--output", "/dev/null"], ["not a regular file"]),
         ([], ["--output"]),

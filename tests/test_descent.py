@@ -299,6 +299,9 @@ def test_nan_at_the_start(method):
         ("low-curvature", {"low": 2, "high": 1}, "low and high"),
         ("low-curvature", {"n_points": 2}, "n_points"),
         ("low-curvature", {"n_rounds": 0}, "n_rounds"),
+        ("low-curvature", {"tau": "x"}, "tau must be a number, got 'x'"),
+        ("adam", {"lr": None}, "lr must be a number, got None"),
+        ("newton", {"initial_radius": "x"}, "initial_radius must be a number"),
         ("newton", {"maxiter": -1}, "maxiter"),
         ("newton", {"time_limit": -1}, "time_limit"),
     ],
@@ -321,5 +324,5 @@ def test_bad_arguments(easy):
         pk.minimize(*easy, "adam", tau=1e-3)
     with pytest.raises(TypeError, match="hess"):
         pk.minimize(rosen, START, "bfgs", hess=rosen_hess)
-    with pytest.raises(ValueError, match="theta must have 25 elements"):
+    with pytest.raises(ValueError, match="theta0 must have 25 elements"):
         pk.minimize(easy[0], START, "adam")

@@ -100,6 +100,9 @@ def test_fewer_samples_than_parameters_warn(plane):
         ({"tol": -1.0}, "tol"),
         ({"time_limit": 0}, "time_limit must be positive"),
         ({"time_limit": np.nan}, "time_limit must be positive"),
+        ({"time_limit": "60"}, "time_limit must be a number, got '60'"),
+        ({"tol": None}, "tol must be a number, got None"),
+        ({"activation": None}, "activation must be a name or a sequence of them, got None"),
     ],
 )
 def test_bad_parameters(plane, parameters, message):
@@ -120,6 +123,29 @@ def test_bad_weights(plane, weight, message):
 def test_not_fitted(method):
     with pytest.raises(NotFittedError):
         getattr(small(), method)([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize("name", ["X", "y"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda a: np.ma.masked_greater(a, 2.9), r"must not have masked entries, but \w\[\d+"),
+        (lambda a: np.where(a > 2.9, "?", a.astype(str)), "must be an array of numbers"),
+        (lambda a: a.astype("M8[s]"), r"must be an array of numbers, got datetime64\[s\]"),
+    ],
+)
+def test_data_that_are_no_numbers(plane, name, spoil, message):
+    """NumPy turns the entries under a mask, and dates, into numbers that nobody meant."""
+    data = dict(zip(("X", "y"), plane, strict=True))
+    data[name] = spoil(data[name])
+    with pytest.raises(ValueError, match=f"{name} {message}"):
+        small().fit(**data)
+
+
+def test_weights_as_large_as_float64_holds(plane):
+    largest = small(max_iter=5).fit(*plane, np.full(400, 2.0**1023))
+    ones = small(max_iter=5).fit(*plane, np.ones(400))
+    assert np.array_equal(largest.theta_, ones.theta_)
 
 
 def test_wrong_number_of_columns(fitted):

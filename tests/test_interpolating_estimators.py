@@ -314,6 +314,7 @@ def test_bad_samples_for_a_spline():
         ({"n_knots": 1}, "n_knots must be an integer of at least 2"),
         ({"n_knots": "many"}, "n_knots must be an integer or 'auto', got 'many'"),
         ({"time_limit": 0}, "time_limit must be positive, got 0"),
+        ({"time_limit": "1"}, "time_limit must be a number, got '1'"),
     ],
 )
 def test_bad_parameters_of_a_spline(parameters, message):
@@ -322,6 +323,8 @@ def test_bad_parameters_of_a_spline(parameters, message):
         SplineRegressor(**parameters).fit(X, function(X))
     with pytest.raises(ValueError, match=message):
         SplineRegressor(**parameters).fit(X[:-1], function(X[:-1]))
+    with pytest.raises(ValueError, match=message):
+        SplineRegressor(**parameters).fit(X[:20:2], function(X[:20:2]))  # which bear a low degree
 
 
 def test_bad_parameters_of_a_mesh():
@@ -330,6 +333,9 @@ def test_bad_parameters_of_a_mesh():
         SimplexRegressor(method="nearest").fit(X, function(X))
     with pytest.raises(ValueError, match="fill_value"):
         SimplexRegressor(fill_value="no").fit(X, function(X))
+    for value in ([1.0, 2.0], [1.0], None):
+        with pytest.raises(ValueError, match="fill_value must be a real number"):
+            SimplexRegressor(fill_value=value, method="mesh").fit(X, function(X))
 
 
 # -- model files -----------------------------------------------------------------------------------

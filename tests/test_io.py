@@ -166,7 +166,7 @@ def test_a_flipped_bit_never_gives_another_model(saved, fitted, plane):
         ({"class": "SVR"}, "unknown model class 'SVR'"),
         ({"sizes": [4, 9, 1]}, "theta has 49 elements, the network needs 55"),
         ({"sizes": [4]}, "sizes"),
-        ({"sizes": None}, "damaged"),
+        ({"sizes": None}, "sizes must be a sequence"),
         ({"activations": ["cosh"]}, "activation"),
         ({"input_map": "sqrt"}, "unknown input map 'sqrt'"),
         ({"input_map": "linear"}, "the input map gives 2 features, the network takes 4"),

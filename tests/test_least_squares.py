@@ -310,12 +310,27 @@ def test_ctrl_c_keeps_the_best():
         (dict(x_scale=[1, 2, 3]), "x_scale must have 2 elements"),
         (dict(max_nfev=0), "max_nfev must be"),
         (dict(diff_step=0), "diff_step must be"),
+        (dict(diff_step="x"), "diff_step must be a number, got 'x'"),
+        (dict(ftol="x"), "ftol must be a number, got 'x'"),
         (dict(time_limit=0), "time_limit must be"),
+        (dict(callback=3), "callback must be a function"),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         least_squares(**{"fun": rosenbrock, "x0": START, **arguments})
+
+
+def test_complex_steps_need_a_function_that_is_complex():
+    """The modulus would have the derivative zero, and the run would end at once."""
+    with pytest.raises(ValueError, match="'cs' needs a fun that is complex where x is"):
+        least_squares(lambda x: np.abs(x) - 3, [1.0], "cs")
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e300])
+def test_units_of_the_residuals(unit):
+    result = least_squares(lambda x: unit * rosenbrock(x), START)
+    assert np.allclose(result.x, 1, atol=1e-12)
 
 
 def misbehaving(what, calls=4):
@@ -335,6 +350,7 @@ def misbehaving(what, calls=4):
         (lambda x: np.ones(3), r"fun must return shape \(2,\), got shape \(3,\)"),
         (lambda x: np.ones((2, 1)), "fun must return shape"),
         (lambda x: "text", "fun must return an array of numbers"),
+        (lambda x: None, "fun must return an array of numbers, got None"),
         (lambda x: 1j * x, "fun must return real numbers"),
         (lambda x: 1 / 0, "division by zero"),
     ],

@@ -70,6 +70,8 @@ def merge(nets: Sequence[MLP], thetas: Sequence, scales=None) -> tuple[MLP, np.n
                 raise ValueError(
                     f"nets[{i}] has {net.sizes[end]} {what}, nets[0] has {nets[0].sizes[end]}"
                 )
+        if not net._core.is_chain:
+            raise ValueError(f"nets[{i}] must have its layers in a row, not be a graph of modules")
     if len(thetas) != len(nets):
         raise ValueError(f"thetas must have {len(nets)} items as nets has, got {len(thetas)}")
     scales = finite_array(np.ones(len(nets)) if scales is None else scales, "scales", 1)
@@ -143,11 +145,10 @@ class Boosting:
     """
 
     def __init__(self, X, y, sample_weight=None):
-        self._X = finite_array(X, "X", 2)
-        self._y = finite_array(y, "y", (1, 2))
-        sizes = [self._X.shape[1], self._y[0].size]
-        LeastSquares(MLP(sizes), self._X, self._y, sample_weight)  # checks them
-        self._weight = sample_weight
+        X, y = finite_array(X, "X", 2), finite_array(y, "y", (1, 2))
+        self._ends = (X.shape[1], y[0].size)
+        checked = LeastSquares(MLP(self._ends), X, y, sample_weight)
+        _, self._X, self._y, self._weight = checked._arguments
         self.nets, self.thetas, self.scales = [], [], []
         self.residual, self.scale = self._y, 1.0
 
@@ -163,8 +164,12 @@ class Boosting:
         ValueError
             If the network does not fit the data, or the parameters the network.
         """
+        if not isinstance(net, MLP) or (net.sizes[0], net.sizes[-1]) != self._ends:
+            n_inputs, n_outputs = self._ends
+            raise ValueError(
+                f"net must be an MLP of {n_inputs} inputs and {n_outputs} outputs, got {net!r}"
+            )
         theta = net._checked_theta(theta)
-        net._checked_inputs(self._X)
         self.nets.append(net)
         self.thetas.append(theta.copy())
         self.scales.append(self.scale)

@@ -440,8 +440,8 @@ def _check_target(args) -> None:
 def _check_writable(path: str, other_than: str | None = None) -> None:
     """Tell now, not after a long fit, that a file cannot be written."""
     folder = os.path.dirname(os.path.realpath(path))
-    if os.path.isdir(path):
-        raise ValueError(f"{path} is a directory")
+    if os.path.isdir(path or "."):
+        raise ValueError(f"{path} is a directory" if path else "a file to write has an empty name")
     if not os.path.isdir(folder):
         raise ValueError(f"{path}: there is no directory {folder}")
     if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from . import training
-from ._checks import check_finite, positive_int
+from ._checks import check_finite, check_kind, positive_int, positive_number, without_scale
 from .fit_checkpoint import Checkpoints, identity
 from .input_map import KINDS
 from .network import MLP
@@ -308,7 +309,7 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             seed,
             input_map=self.input_map,
             symmetries=symmetries,
-            find_symmetries=self.find_symmetries,
+            find_symmetries=bool(self.find_symmetries),
             resumed=earlier,
         )
         n_params = model.net.n_params
@@ -402,8 +403,8 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         if self.input_map not in ("auto", *KINDS):
             raise ValueError(f"input_map must be 'auto' or one of {KINDS}, got {self.input_map!r}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
+        if self.time_limit is not None:
+            positive_number(self.time_limit, "time_limit")
         positive_int(self.max_iter, "max_iter")
         positive_int(self.n_restarts, "n_restarts", at_least=0)
         if not np.iterable(self.hidden_layer_sizes):
@@ -437,18 +438,25 @@ def checked_samples(estimator, X, y, sample_weight, *, multi_output: bool = Fals
     y = np.asarray(y, dtype=np.float64)
     if sample_weight is None:
         return X, y, None
+    check_numbers(sample_weight, "sample_weight")
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    return _without_zero_weights(X, y, weight)
+    return _without_zero_weights(X, y, without_scale(weight))
 
 
 def check_numbers(value, name: str) -> None:
-    """Raise ValueError for NaN or infinity, saying where, which scikit-learn does not; of what
-    is no array of real numbers it tells itself."""
+    """Raise ValueError for NaN or infinity, saying where, for what is masked, and for texts, naming
+    the argument, which scikit-learn does not; of other things that are no array of real numbers it
+    tells itself."""
+    if issparse(value):
+        return
     try:
         given = np.asarray(value)
         array = None if value is None or given.dtype.kind == "c" else given.astype(np.float64)
-    except (TypeError, ValueError):
+    except TypeError:
         return
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    check_kind(value, given, name)
     if array is not None:
         check_finite(array, name)
 

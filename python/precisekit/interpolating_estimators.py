@@ -12,10 +12,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
-from ._checks import positive_int
+from ._checks import positive_int, positive_number
 from .estimators import check_numbers, root_mean_square
 from .interpolate import SimplexInterpolator, SplineInterpolator
-from .interpolate._spline import BOUNDARIES
+from .interpolate._spline import BOUNDARIES, MAX_DEGREE
 
 if TYPE_CHECKING:
     from .selection import Choice
@@ -242,15 +242,16 @@ class SplineRegressor(_InterpolatingRegressor):
         self.time_limit = time_limit
 
     def _interpolate(self, X, y):
-        positive_int(self.degree, "degree")
+        if positive_int(self.degree, "degree") > MAX_DEGREE:
+            raise ValueError(f"degree must be at most {MAX_DEGREE}, got {self.degree}")
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"boundary must be one of {BOUNDARIES}, got {self.boundary!r}")
         if isinstance(self.n_knots, str) and self.n_knots != "auto":
             raise ValueError(f"n_knots must be an integer or 'auto', got {self.n_knots!r}")
         if self.n_knots not in (None, "auto"):
             positive_int(self.n_knots, "n_knots", at_least=2)
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
+        if self.time_limit is not None:
+            positive_number(self.time_limit, "time_limit")
         grid = rectilinear_grid(X) if self.n_knots is None else None
         if grid is None:
             return self._least_squares(X, y)

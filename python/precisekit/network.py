@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from . import _core
-from ._checks import finite_array, positive_int
+from ._checks import finite_array, positive_int, real_number
 
 ACTIVATIONS = ("tanh", "relu", "sin", "sigmoid", "gelu", "identity")
 
@@ -35,11 +35,15 @@ class MLP:
     """
 
     def __init__(self, sizes: Sequence[int], activation: str | Sequence = "tanh"):
+        if not np.iterable(sizes):
+            raise ValueError(f"sizes must be a sequence of integers, got {sizes!r}")
         sizes = [positive_int(size, f"sizes[{i}]") for i, size in enumerate(sizes)]
         n_hidden = max(len(sizes) - 2, 0)
         if isinstance(activation, str):
             _check_activation(activation, "activation")
             activation = [activation] * n_hidden
+        if not np.iterable(activation):
+            raise ValueError(f"activation must be a name or a sequence of them, got {activation!r}")
         layers = []
         for i, names in enumerate(activation):
             layers.append([names] if isinstance(names, str) or not np.iterable(names) else names)
@@ -107,7 +111,7 @@ class MLP:
         rng = np.random.default_rng(seed)
         if scheme not in ("xavier", "torch"):
             raise ValueError(f"scheme must be 'xavier' or 'torch', got {scheme!r}")
-        if frequency is not None and not 0 < frequency < np.inf:
+        if frequency is not None and not 0 < real_number(frequency, "frequency") < np.inf:
             raise ValueError(f"frequency must be positive and finite, got {frequency!r}")
         parts = []
         last = len(self.sizes) - 2
@@ -188,10 +192,10 @@ class MLP:
     def _checked(self, theta, X) -> tuple[np.ndarray, np.ndarray]:
         return self._checked_theta(theta), self._checked_inputs(X)
 
-    def _checked_theta(self, theta) -> np.ndarray:
-        theta = finite_array(theta, "theta", 1)
+    def _checked_theta(self, theta, name: str = "theta") -> np.ndarray:
+        theta = finite_array(theta, name, 1)
         if theta.size != self.n_params:
-            raise ValueError(f"theta must have {self.n_params} elements, got {theta.size}")
+            raise ValueError(f"{name} must have {self.n_params} elements, got {theta.size}")
         return theta
 
     def _checked_inputs(self, X) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from sklearn.utils import _safe_indexing, check_random_state, check_X_y
 
+from ._checks import check_callback, positive_number
 from ._keeper import identity_of
 from .estimators import MLPRegressor, check_numbers, check_varies, root_mean_square
 from .fit_checkpoint import Checkpoints
@@ -238,6 +239,7 @@ class Search:
     ):
         self.began = time.perf_counter()
         self.kinds = _checked(X, y, target, time_limit, kinds)
+        check_callback(callback)
         self.X, self.y = X, y
         self.target, self.time_limit = target, time_limit
         self.verbose, self.callback = verbose, callback
@@ -542,16 +544,18 @@ class _OfNetwork:
 def _checked(X, y, target, time_limit, kinds) -> tuple[str, ...]:
     """Refuses what no estimator would name as well; the kinds asked for."""
     for name, value in (("target", target), ("time_limit", time_limit)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value!r}")
-    asked = KINDS if kinds is None else tuple([kinds] if isinstance(kinds, str) else kinds)
+        positive_number(value, name)
+    asked = KINDS if kinds is None else kinds
+    asked = tuple(asked) if np.iterable(asked) and not isinstance(asked, str) else (asked,)
     if not asked or not set(asked) <= set(KINDS):
         raise ValueError(f"kinds must be some of {KINDS}, got {kinds!r}")
     if np.ndim(X) != 2:
         raise ValueError(f"X must have 2 dimensions, got shape {np.shape(X)}")
-    n = len(X)
+    n = np.shape(X)[0]
     if n < _FEWEST_SAMPLES:
         raise ValueError(f"X has {n} samples: fit needs {_FEWEST_SAMPLES} to hold some out")
+    if np.ndim(y) == 0:
+        raise ValueError(f"y must have {n} rows as X has, got {y!r}")
     if len(y) != n:
         raise ValueError(f"y must have {n} rows as X has, got {len(y)}")
     check_numbers(X, "X")

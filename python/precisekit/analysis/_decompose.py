@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._checks import finite_array
+from .._checks import finite_array, positive_number
 from ..objective import LeastSquares
 from ..optimize import minimize
 from ..optimize._result import at_the_floor, floor_of
@@ -86,7 +86,7 @@ def decompose_loss(
 
     Parameters
     ----------
-    model : MLPRegressor
+    model : MLPRegressor or ModularMLPRegressor
         Fitted.
     X, y : array_like (n, d) and (n,) or (n, n_outputs)
         The training samples.
@@ -112,12 +112,16 @@ def decompose_loss(
     """
     from sklearn.utils.validation import check_is_fitted
 
+    from ..estimators import MLPRegressor
+    from ..modular import ModularMLPRegressor
+
     began = time.perf_counter()
-    if not hasattr(model, "network_") and not hasattr(model, "hidden_layer_sizes"):
-        raise TypeError(f"model must be an MLPRegressor, got {type(model).__name__}")
+    if not isinstance(model, (MLPRegressor, ModularMLPRegressor)):
+        raise TypeError(
+            f"model must be an MLPRegressor or a ModularMLPRegressor, got {type(model).__name__}"
+        )
     check_is_fitted(model)
-    if not time_limit > 0:
-        raise ValueError(f"time_limit must be positive, got {time_limit!r}")
+    positive_number(time_limit, "time_limit")
     rng = np.random.default_rng(random_state)
     train = _objective(model, X, y, ("X", "y"), rng)
     test = _objective(model, X_test, y_test, ("X_test", "y_test"), rng)

@@ -38,7 +38,15 @@ class LossPlane:
     relative_rmse: np.ndarray
 
     def plot(self):
-        """The logarithm of the relative RMSE as a map; a matplotlib Figure apart from pyplot."""
+        """The logarithm of the relative RMSE as a map; a matplotlib Figure apart from pyplot.
+
+        Raises
+        ------
+        ValueError
+            If `s` or `t` has one element only.
+        """
+        if min(self.relative_rmse.shape) < 2:
+            raise ValueError(f"a map needs 2 x 2 points, but s and t give {self.fun.shape}")
         figure, axes = new_figure((6.0, 4.8))
         shown = np.log10(np.maximum(self.relative_rmse, np.finfo(float).tiny)).T
         filled = axes.contourf(self.s, self.t, shown, levels=30, cmap="viridis")

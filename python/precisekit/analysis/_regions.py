@@ -152,6 +152,8 @@ def relu_regions(net: MLP, theta, lo, hi) -> LinearRegions:
     ValueError
         For a network of another kind, shapes that do not match, NaN or infinity, or an empty box.
     """
+    if not isinstance(net, MLP):
+        raise ValueError(f"net must be an MLP, got {type(net).__name__}")
     if not net._core.is_chain:
         raise ValueError("net must have its layers in a row, not be a graph of modules")
     theta = net._checked_theta(theta)
@@ -221,6 +223,8 @@ def simplex_regions(points, values, simplices=None) -> LinearRegions:
     if n < d + 1:
         raise ValueError(f"points must have at least {d + 1} rows, got {n}")
     if d == 1:
+        if simplices is not None:
+            raise ValueError("simplices must be None in one dimension: they follow from the points")
         order = np.argsort(points[:, 0], kind="stable")
         simplices = np.column_stack([order[:-1], order[1:]])
         equal = np.flatnonzero(np.diff(points[order, 0]) == 0)
@@ -230,7 +234,11 @@ def simplex_regions(points, values, simplices=None) -> LinearRegions:
     elif simplices is None:
         if np.linalg.matrix_rank(points - points[0]) < 2:
             raise ValueError("points must not lie on one line")
-        simplices = Delaunay(points).simplices
+        mesh = Delaunay(points)
+        if len(mesh.coplanar):
+            i, _, j = mesh.coplanar[0]
+            raise ValueError(f"points[{i}] and points[{j}] are equal, or as near as rounding")
+        simplices = mesh.simplices
     else:
         simplices = _checked_simplices(simplices, n)
     cells = []
@@ -245,6 +253,8 @@ def simplex_regions(points, values, simplices=None) -> LinearRegions:
                 vertices = vertices[::-1]
         gradient = np.linalg.solve(edges, f[1:] - f[0])
         cells.append(Cell(vertices, vertices.mean(axis=0), float(f.mean()), gradient))
+    if not cells:
+        raise ValueError("simplices must hold a triangle that is not flat")
     return _joined(cells, float(np.max(np.ptp(points, axis=0))))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from .._checks import finite_array
+from .._checks import finite_array, real_number
 from ..plot import new_figure
 
 _FEWEST = 3  # distinct N that make a power law
@@ -98,7 +98,7 @@ def scaling_exponent(N, loss, *, confidence: float = 0.95) -> PowerLaw:
         if not (values > 0).all():
             index = int(np.argmin(values > 0))
             raise ValueError(f"{name} must be positive, but {name}[{index}] is {values[index]}")
-    if not 0 < confidence < 1:
+    if not 0 < real_number(confidence, "confidence") < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     order = np.argsort(N, kind="stable")
     N, loss = N[order], loss[order]
@@ -120,7 +120,7 @@ def scaling_exponent(N, loss, *, confidence: float = 0.95) -> PowerLaw:
     law = slice(first, last)
     slope, intercept, error = _line(x[law], y[law])
     freedom = last - first - 2
-    half = error * stdtrit(freedom, 0.5 + 0.5 * confidence) if freedom > 0 else np.inf
+    half = float(error * stdtrit(freedom, 0.5 + 0.5 * confidence)) if freedom > 0 else np.inf
     return PowerLaw(
         exponent=-slope,
         interval=(-slope - half, -slope + half),

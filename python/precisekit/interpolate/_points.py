@@ -4,6 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._checks import check_kind
+
+
+def stacked(arrays, name: str):
+    """A tuple of arrays of coordinates, which broadcast, as one array (..., d); all else as it is.
+
+    Raises
+    ------
+    ValueError
+        If they do not broadcast, naming the argument.
+    """
+    if not isinstance(arrays, tuple):
+        return arrays
+    try:
+        return np.stack(np.broadcast_arrays(*arrays), axis=-1)
+    except ValueError as error:
+        raise ValueError(f"{name} is a tuple of arrays that do not broadcast: {error}") from None
+
 
 def points_array(xi, d: int) -> tuple[np.ndarray, tuple[int, ...]]:
     """`xi` as (n, d) C-contiguous float64, and the shape of an answer with one value a point.
@@ -23,6 +41,7 @@ def points_array(xi, d: int) -> tuple[np.ndarray, tuple[int, ...]]:
         points = np.ascontiguousarray(points, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"xi must be an array of real numbers: {error}") from None
+    check_kind(xi, np.asarray(xi), "xi")
     shape = np.shape(xi)
     if shape == (0,):  # no points, in any dimension
         return np.empty((0, d)), shape

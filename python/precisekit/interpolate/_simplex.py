@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _core
-from .._checks import check_finite, finite_array
+from .._checks import check_finite, check_kind, finite_array
 from ._delaunay import delaunay_mesh, mesh_of_delaunay
-from ._points import answer, points_array
+from ._points import answer, points_array, stacked
 from ._sparse_simplex import SparseMesh, is_better_sparse
 
 METHODS = ("auto", "mesh", "sparse")
@@ -246,6 +246,8 @@ class SimplexInterpolator:
     def _filling(self) -> np.ndarray:
         """The parts of the fill value, one or two real numbers."""
         try:
+            if np.ndim(self.fill_value) > 0 or self.fill_value is None:
+                raise ValueError
             return np.array([self.fill_value], dtype=self.values.dtype).view(np.float64)
         except (TypeError, ValueError):
             kind = "complex" if np.iscomplexobj(self.values) else "real"
@@ -254,7 +256,7 @@ class SimplexInterpolator:
             ) from None
 
     def _queries(self, xi: tuple) -> tuple[np.ndarray, tuple[int, ...]]:
-        xi, d = _stacked(xi[0] if len(xi) == 1 else xi, "xi"), self.points.shape[1]
+        xi, d = stacked(xi[0] if len(xi) == 1 else xi, "xi"), self.points.shape[1]
         return points_array(xi, d)
 
     def _in_mesh(self, x: np.ndarray) -> np.ndarray:
@@ -272,18 +274,8 @@ def _is_delaunay(points) -> bool:
     return hasattr(points, "simplices") and hasattr(points, "neighbors")
 
 
-def _stacked(arrays, name: str):
-    """A tuple of arrays of coordinates as one array (..., d); all else as it is."""
-    if not isinstance(arrays, tuple):
-        return arrays
-    try:
-        return np.stack(np.broadcast_arrays(*arrays), axis=-1)
-    except ValueError as error:
-        raise ValueError(f"{name} is a tuple of arrays that do not broadcast: {error}") from None
-
-
 def _points(points) -> np.ndarray:
-    points = finite_array(_stacked(points, "points"), "points", (1, 2))
+    points = finite_array(stacked(points, "points"), "points", (1, 2))
     return points.reshape(len(points), -1).copy()
 
 
@@ -294,6 +286,7 @@ def _checked_values(values) -> np.ndarray:
         array = np.ascontiguousarray(given, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"values must be an array of numbers: {error}") from None
+    check_kind(values, given, "values")
     if given.ndim == 0:
         raise ValueError("values must have at least 1 dimension, got a number")
     check_finite(array, "values")

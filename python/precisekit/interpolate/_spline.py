@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from .. import _core
-from .._checks import check_finite, finite_array, positive_int
-from ._points import answer, points_array
+from .._checks import check_finite, check_kind, finite_array, positive_int
+from ._points import answer, points_array, stacked
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped", "periodic")
 MAX_AXES = 6
@@ -307,7 +307,7 @@ class SplineInterpolator:
         if isinstance(xi, tuple) and self._d > 1:
             if len(xi) != self._d:
                 raise ValueError(f"xi must be a tuple of {self._d} arrays, got {len(xi)}")
-            xi = np.stack(np.broadcast_arrays(*xi), axis=-1)
+            xi = stacked(xi, "xi")
         return points_array(xi, self._d)
 
     def _evaluate(self, X, shape, orders) -> np.ndarray:
@@ -372,6 +372,7 @@ def _values(values) -> tuple[np.ndarray, bool]:
     if not np.iscomplexobj(values):
         ndim = np.ndim(values)
         return finite_array(values, "values", max(ndim, 1)), False
+    check_kind(values, np.asarray(values), "values")
     values = np.ascontiguousarray(values, dtype=np.complex128)
     if values.size == 0:
         raise ValueError(f"values is empty: shape {values.shape}")

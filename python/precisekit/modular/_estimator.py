@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._checks import positive_int
+from .._checks import positive_int, positive_number
 from ..estimators import (
     FitReport,
     check_numbers,
@@ -283,8 +283,8 @@ class ModularMLPRegressor(RegressorMixin, BaseEstimator):
             raise ValueError("one of expression and graph must be given")
         if self.input_map not in ("auto", *KINDS):
             raise ValueError(f"input_map must be 'auto' or one of {KINDS}, got {self.input_map!r}")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise ValueError(f"time_limit must be positive, got {self.time_limit!r}")
+        if self.time_limit is not None:
+            positive_number(self.time_limit, "time_limit")
         positive_int(self.max_iter, "max_iter")
         positive_int(self.order, "order")
         positive_int(self.n_starts, "n_starts")

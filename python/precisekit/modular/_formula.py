@@ -62,9 +62,11 @@ class Formula:
         self.text = text.strip()
         try:
             self._tree = ast.parse(self.text, mode="eval").body
+            self.names = tuple(dict.fromkeys(self._names(self._tree)))
         except SyntaxError as error:
             raise ValueError(f"expression {text!r} cannot be read: {error.msg}") from None
-        self.names = tuple(dict.fromkeys(self._check(self._tree)))
+        except RecursionError:
+            raise ValueError("expression has too many operations, or brackets, in a row") from None
 
     def __call__(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """The value, by NumPy, for an array of each variable."""
@@ -79,12 +81,28 @@ class Formula:
             self._tree, constants, lambda name: getattr(sympy, name), sympy.sympify
         )
 
-    def _check(self, node) -> list[str]:
-        """The names in ``node``, which must have known parts only."""
+    def _names(self, node) -> list[str]:
+        """The names in ``node``, which must have known parts only, and constants of float64."""
+        names = self._names_of_parts(node)
+        if not names:
+            try:
+                with np.errstate(all="ignore"):
+                    value = float(self._evaluate(node, {"pi": math.pi}, _NUMPY.__getitem__, float))
+            except OverflowError:
+                value = math.inf
+            except (ZeroDivisionError, TypeError):  # a power of a negative number is complex
+                value = math.nan
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"expression has {ast.unparse(node)}, which is no number of float64"
+                )
+        return names
+
+    def _names_of_parts(self, node) -> list[str]:
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-            return self._check(node.left) + self._check(node.right)
+            return self._names(node.left) + self._names(node.right)
         if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
-            return self._check(node.operand)
+            return self._names(node.operand)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             name = _OTHER_NAMES.get(node.func.id, node.func.id)
             if name not in _NUMPY:
@@ -97,7 +115,7 @@ class Formula:
                     f"expression calls {node.func.id} with {len(node.args)} arguments; "
                     f"it takes {_ARGUMENTS.get(name, 1)}"
                 )
-            return [found for argument in node.args for found in self._check(argument)]
+            return [found for argument in node.args for found in self._names(argument)]
         if isinstance(node, ast.Name):
             return [] if node.id == "pi" else [node.id]
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):

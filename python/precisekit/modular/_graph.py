@@ -150,7 +150,7 @@ class Graph:
 
 def checked_variables(variables: Iterable[str]) -> tuple[str, ...]:
     """Names of variables, each once."""
-    if isinstance(variables, str):
+    if isinstance(variables, str) or not np.iterable(variables):
         raise ValueError(f"variables must be a sequence of names, got {variables!r}")
     variables = tuple(map(str, variables))
     for i, name in enumerate(variables):
@@ -174,11 +174,17 @@ def check_names(names: Iterable[str], variables: tuple[str, ...], what: str) -> 
 def _node(name: str, given) -> Node:
     if not name.isidentifier():
         raise ValueError(f"graph has a node with the name {name!r}, which is no identifier")
+    if name == "pi":
+        raise ValueError("graph has a node with the name 'pi', which is a number in formulas")
     if isinstance(given, str):
         formula = Formula(given)
         inputs, text = formula.names, formula.text
-    else:
+    elif np.iterable(given):
         inputs, text = tuple(map(str, given)), None
+    else:
+        raise ValueError(
+            f"graph must give a formula or the names of inputs for the node {name!r}, got {given!r}"
+        )
     if not inputs:
         raise ValueError(f"graph has the node {name!r} without inputs")
     if len(set(inputs)) < len(inputs):

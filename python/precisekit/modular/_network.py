@@ -46,6 +46,10 @@ class ModularMLP(MLP):
         n_inputs = positive_int(n_inputs, "n_inputs")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {ACTIVATIONS}, got {activation!r}")
+        if not np.iterable(inputs) or not all(map(np.iterable, inputs)):
+            raise ValueError(
+                f"inputs must be a sequence of integers for each module, got {inputs!r}"
+            )
         self.inputs = tuple(
             tuple(positive_int(k, f"inputs[{i}]", at_least=0) for k in module)
             for i, module in enumerate(inputs)

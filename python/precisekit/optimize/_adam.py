@@ -5,7 +5,7 @@ from __future__ import annotations
 from scipy.optimize import OptimizeResult
 
 from .. import _core
-from .._checks import positive_int
+from .._checks import positive_int, real_number
 from ._descent import Descent
 
 
@@ -25,8 +25,8 @@ def minimize_adam(
     descent = Descent(fun, x0, **common)
     options = _core.AdamOptions()
     descent.limit(options, 10_000)
-    options.learning_rate, options.epsilon = float(lr), float(eps)
-    options.beta1, options.beta2 = float(beta1), float(beta2)
+    options.learning_rate, options.epsilon = real_number(lr, "lr"), real_number(eps, "eps")
+    options.beta1, options.beta2 = real_number(beta1, "beta1"), real_number(beta2, "beta2")
     if record_every is None:
         record_every = max(1, options.max_iterations // 1000)
     options.record_every = positive_int(record_every, "record_every")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import LbfgsInvHessProduct, OptimizeResult, OptimizeWarning
 
 from .. import _core
-from .._checks import finite_array, positive_int
+from .._checks import check_callback, finite_array, positive_int, real_number
 from ..objective import LeastSquares
 from ._descent import Descent
 
@@ -42,8 +42,9 @@ def _options(descent: Descent, maxiter: int, gtol, norm, xrtol, c1, c2):
     options = _core.QuasiNewtonOptions()
     descent.limit(options, maxiter)
     options.gradient_tolerance = descent.gtol(gtol)
-    options.norm, options.step_tolerance = float(norm), float(xrtol)
-    options.c1, options.c2 = float(c1), float(c2)
+    options.norm = real_number(norm, "norm")
+    options.step_tolerance = real_number(xrtol, "xrtol")
+    options.c1, options.c2 = real_number(c1, "c1"), real_number(c2, "c2")
     return options
 
 
@@ -150,6 +151,7 @@ def _scipy_method(name, minimizer, fun, x0, args, jac, callback, given, **fixed)
     if given:
         warn(f"Unknown solver options: {', '.join(given)}", OptimizeWarning)
 
+    check_callback(callback)
     path = []
     told = None if callback is None else _scipy_callback(callback)
 
@@ -202,7 +204,8 @@ def bfgs(fun, x0, args=(), jac=None, callback=None, **options) -> OptimizeResult
     args : tuple
     jac : callable, True, None, "2-point" or "3-point"
         Gradient; None differences forward with the absolute step `eps`, a string with a relative
-        one (`finite_diff_rel_step`).
+        one (`finite_diff_rel_step`). (``scipy.optimize.minimize`` hands a string on as None to
+        methods that are not its own; `precisekit.minimize` takes it.)
     callback : callable
         ``callback(intermediate_result)`` or ``callback(x)``, by the name of its parameter.
     **options

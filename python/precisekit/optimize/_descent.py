@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .._checks import finite_array, positive_int
+from .._checks import finite_array, positive_int, real_number
 from ..objective import LeastSquares
 from ._function import FORWARD_STEP, Function, check_gradient, shown
 from ._result import (
@@ -77,6 +77,7 @@ class Descent:
         else:
             self.function = Function(fun, jac, hessian, args, eps, finite_diff_rel_step)
             self.x0 = np.atleast_1d(finite_array(x0, "x0", (0, 1)))
+            self.function.check_start(self.x0)
             if check_grad:
                 check_gradient(self.function, self.x0)
         self._observer = Observer(callback, verbose)
@@ -84,7 +85,7 @@ class Descent:
     def gtol(self, given: float | None) -> float:
         """The tolerance of the gradient, or what it is by default."""
         if given is not None:
-            return float(given)
+            return real_number(given, "gtol")
         if self.function is None:
             return 0.0
         return self.tol if self.tol > 0 else 1e-5

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize._numdiff import approx_derivative
 
+from .._checks import finite_array
+
 FORWARD_STEP = float(np.sqrt(np.finfo(np.float64).eps))
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -36,9 +38,10 @@ class Function:
         self._jac, self._hess = jac, hess
         self._differences = None
         if jac is None or jac is False:
-            self._differences = dict(method="2-point", abs_step=eps)
+            self._differences = dict(method="2-point", abs_step=_steps(eps, "eps"))
         elif isinstance(jac, str) and jac in ("2-point", "3-point"):
-            self._differences = dict(method=jac, rel_step=finite_diff_rel_step)
+            steps = _steps(finite_diff_rel_step, "finite_diff_rel_step")
+            self._differences = dict(method=jac, rel_step=steps)
         elif jac is not True and not callable(jac):
             raise ValueError(
                 f"jac must be a function, True, None, '2-point' or '3-point', got {jac!r}"
@@ -47,6 +50,13 @@ class Function:
             raise ValueError(f"hess must be a function, got {hess!r}")
         self.nfev = self.njev = self.nhev = 0
         self.not_finite_at: np.ndarray | None = None
+
+    def check_start(self, x0: np.ndarray) -> None:
+        """Raise ValueError unless steps of differences are one for all, or one for each of x0."""
+        for kind, name in (("abs_step", "eps"), ("rel_step", "finite_diff_rel_step")):
+            steps = (self._differences or {}).get(kind)
+            if np.ndim(steps) == 1 and np.size(steps) != x0.size:
+                raise ValueError(f"{name} must have {x0.size} elements, got {np.size(steps)}")
 
     @property
     def has_gradient(self) -> bool:
@@ -92,6 +102,10 @@ class Function:
         except Exception as error:
             error.add_note(f"at x = {shown(x)}")
             raise
+
+
+def _steps(given, name: str) -> np.ndarray | None:
+    return None if given is None else finite_array(given, name, (0, 1)).reshape(np.shape(given))
 
 
 def _number(value, x) -> float:

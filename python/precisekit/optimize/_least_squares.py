@@ -9,7 +9,7 @@ from scipy.optimize import OptimizeResult
 from scipy.sparse import issparse
 
 from .. import _core
-from .._checks import finite_array, positive_int
+from .._checks import finite_array, positive_int, real_number
 from ._result import History, Observer, checked_limits
 
 # status and message for each reason for which the solver stops; 0 to 3 and -2 are SciPy's
@@ -60,6 +60,8 @@ class _Residual:
         if np.iscomplexobj(value):
             raise self.with_best(ValueError("fun must return real numbers, got complex ones"), x)
         try:
+            if value is None:
+                raise TypeError  # NumPy makes it NaN
             r = np.atleast_1d(np.asarray(value, dtype=np.float64))
         except (TypeError, ValueError):
             message = f"fun must return an array of numbers, got {value!r}"
@@ -74,7 +76,12 @@ class _Residual:
     def complex_jacobian(self, x: np.ndarray) -> np.ndarray:
         """By complex steps."""
         steps = x + 1j * _COMPLEX_STEP * np.eye(x.size)
-        return np.array([np.imag(self._call(step)) / _COMPLEX_STEP for step in steps]).T
+        values = [self._call(step) for step in steps]
+        if not any(map(np.iscomplexobj, values)):
+            raise ValueError(
+                "jac 'cs' needs a fun that is complex where x is, but it returns real numbers"
+            )
+        return np.array([np.imag(value) / _COMPLEX_STEP for value in values]).T
 
     def with_best(self, error: Exception, x: np.ndarray) -> Exception:
         """The error, told where it happened and what was best until then."""
@@ -146,7 +153,7 @@ def _checked_scale(x_scale, n: int) -> np.ndarray:
 
 
 def _checked_tolerance(value, name: str) -> float:
-    number = 0.0 if value is None else float(value)
+    number = 0.0 if value is None else real_number(value, name)
     if not 0 <= number < np.inf:
         raise ValueError(f"{name} must be finite and not negative, got {value!r}")
     return number
@@ -267,7 +274,7 @@ def least_squares(
     if max_nfev is None:
         max_nfev = 1000 * n * (n + 1 if by_differences else 1)
     options.max_evaluations = positive_int(max_nfev, "max_nfev")
-    relative_step = 0.0 if diff_step is None else float(diff_step)
+    relative_step = 0.0 if diff_step is None else real_number(diff_step, "diff_step")
     if diff_step is not None and not 0 < relative_step < 1:
         raise ValueError(f"diff_step must be between 0 and 1, got {diff_step!r}")
 

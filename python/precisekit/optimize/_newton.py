@@ -5,7 +5,7 @@ from __future__ import annotations
 from scipy.optimize import OptimizeResult
 
 from .. import _core
-from .._checks import positive_int
+from .._checks import positive_int, real_number
 from ..objective import LeastSquares
 from ._descent import Descent
 
@@ -24,7 +24,7 @@ def minimize_newton(
     options = _core.NewtonOptions()
     descent.limit(options, 10_000)
     options.gradient_tolerance = descent.gtol(gtol)
-    options.initial_radius = float(initial_radius)
+    options.initial_radius = real_number(initial_radius, "initial_radius")
     return descent.run(_core.newton, options)[0]
 
 
@@ -44,8 +44,8 @@ def minimize_low_curvature(
     descent = _descent(fun, x0, hess, common)
     options = _core.LowCurvatureOptions()
     descent.limit(options, 200)
-    options.tau = float(tau)
-    options.grid.low, options.grid.high = float(low), float(high)
+    options.tau = real_number(tau, "tau")
+    options.grid.low, options.grid.high = real_number(low, "low"), real_number(high, "high")
     options.grid.n_points = positive_int(n_points, "n_points", at_least=3)
     options.grid.n_rounds = positive_int(n_rounds, "n_rounds")
     return descent.run(_core.low_curvature, options)[0]

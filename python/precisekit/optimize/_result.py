@@ -9,11 +9,15 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .._checks import check_callback, positive_number, real_number
 from ..objective import LeastSquares
 
 # Within this factor of what rounding the forward pass costs, there is nothing left to gain.
 _AT_THE_FLOOR = 4.0
 _FLOOR_SAMPLES = 2000
+
+# Root mean squares of targets whose loss float64 holds, at the start and with all digits gained.
+_SMALLEST, _LARGEST = 1e-137, 1e153
 
 # Status of these is the same for all methods.
 TIME_LIMIT = (4, "time limit")
@@ -97,6 +101,9 @@ class Observer:
     """Keeps the history of a run, prints it, and asks the user's callback whether to stop."""
 
     def __init__(self, callback: Callable | None, verbose: int):
+        check_callback(callback)
+        if verbose not in (None, True, False):
+            real_number(verbose, "verbose")
         self.records: list[tuple] = []
         self._callback = callback
         self._verbose = verbose
@@ -184,16 +191,19 @@ def checked_least_squares(objective, theta0) -> np.ndarray:
     """The start, checked; ValueError when the objective has no relative error."""
     if not isinstance(objective, LeastSquares):
         raise ValueError(f"objective must be a LeastSquares, got {type(objective).__name__}")
-    if objective.target_norm == 0:
+    if not objective._arguments[2].any():
         raise ValueError("y is zero everywhere: the relative error has no meaning")
-    return objective.net._checked_theta(theta0)
+    size = objective.target_norm / np.sqrt(objective.n_residuals)
+    if not _SMALLEST <= size <= _LARGEST:
+        raise ValueError(
+            f"y must have a root mean square from {_SMALLEST:.0e} to {_LARGEST:.0e} (with its "
+            f"weights), got {size:.3g}: float64 does not hold the squares of residuals; scale y"
+        )
+    return objective.net._checked_theta(theta0, "theta0")
 
 
 def checked_limits(tol: float, time_limit: float | None) -> float:
     """The time limit in seconds, infinite for None."""
-    seconds = float("inf") if time_limit is None else float(time_limit)
-    if not seconds > 0:
-        raise ValueError(f"time_limit must be positive, got {time_limit}")
-    if not tol >= 0:
+    if not real_number(tol, "tol") >= 0:
         raise ValueError(f"tol must not be negative, got {tol}")
-    return seconds
+    return float("inf") if time_limit is None else positive_number(time_limit, "time_limit")

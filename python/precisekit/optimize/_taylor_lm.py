@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from .. import _core
-from .._checks import positive_int
+from .._checks import positive_int, real_number
 from ..objective import LeastSquares
 from ._result import (
     CALLBACK,
@@ -53,7 +53,7 @@ def taylor_lm(
     order = positive_int(order, "order")
     maxiter = 10_000 if maxiter is None else positive_int(maxiter, "maxiter", at_least=0)
     time_limit = checked_limits(tol, time_limit)
-    if not 0 < damping < np.inf:
+    if not 0 < real_number(damping, "damping") < np.inf:
         raise ValueError(f"damping must be positive and finite, got {damping}")
 
     observer = Observer(callback, verbose)
