@@ -495,7 +495,9 @@ def test_names_with_commas_are_quoted(run, model, folder):
         (["none.pkit", "data.csv"], ["none.pkit: No such file"]),
         (["data.csv", "data.csv"], ["data.csv: not a precisekit model"]),
         (["m.pkit", "data.csv", "--output", "no/out.csv"], ["no/out.csv"]),
-        (["m.pkit", "data.csv", "--output", "data.csv"], ["overwrite"]),
+        (["m.pkit", "data.csv", "--output", "data.csv"], ["overwrite the table that is read"]),
+        (["m.pkit", "data.csv", "--output", "m.pkit"], ["overwrite the model that is read"]),
+        (["m.pkit", "data.csv", "--output", ""], ["a file to write has an empty name"]),
         (
             ["m.pkit", "data.csv", "--output", "out.npz"],
             ["out.npz: predictions are written as CSV"],

@@ -342,14 +342,14 @@ def _int_from(text: str, least: int, what: str) -> int:
 
 def _fit(args) -> int:
     _check_flags(args)
-    _check_writable(args.output, other_than=args.data)
+    _check_writable(args.output, table=args.data)
     if args.plot:
         from . import plot
 
         plot.check_format(args.plot)
-        _check_writable(args.plot, other_than=args.data)
+        _check_writable(args.plot, table=args.data)
     if args.checkpoint:
-        _check_writable(args.checkpoint, other_than=args.data)
+        _check_writable(args.checkpoint, table=args.data)
         if os.path.exists(args.checkpoint) and not args.resume:
             raise ValueError(f"{args.checkpoint} exists: --resume goes on from it; or delete it")
     _check_different(args, "output", "plot", "checkpoint")
@@ -437,8 +437,8 @@ def _check_target(args) -> None:
         raise ValueError(f"{args.data}: no column is left to fit {args.target!r} with")
 
 
-def _check_writable(path: str, other_than: str | None = None) -> None:
-    """Tell now, not after a long fit, that a file cannot be written."""
+def _check_writable(path: str, **read: str | None) -> None:
+    """Tell now, not after a long fit, that a file cannot be written, or is one that is read."""
     folder = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path or "."):
         raise ValueError(f"{path} is a directory" if path else "a file to write has an empty name")
@@ -451,8 +451,9 @@ def _check_writable(path: str, other_than: str | None = None) -> None:
             pass
     except OSError as error:
         raise ValueError(f"{path}: cannot write in {folder}: {error.strerror}") from None
-    if other_than and os.path.exists(path) and os.path.samefile(path, other_than):
-        raise ValueError(f"{path} would overwrite the table that is read")
+    for what, other in read.items():
+        if other and os.path.exists(path) and os.path.samefile(path, other):
+            raise ValueError(f"{path} would overwrite the {what} that is read")
 
 
 def _check_different(args, *options: str) -> None:
@@ -579,8 +580,8 @@ def _predict(args) -> int:
     from .io import atomic_write, input_names, load, target_name
     from .tables import column_names, read_table
 
-    if args.output:
-        _check_writable(args.output, other_than=args.points)
+    if args.output is not None:
+        _check_writable(args.output, table=args.points, model=args.model)
         if Path(args.output).suffix.lower() in (".npz", ".npy", ".parquet"):
             raise ValueError(f"{args.output}: predictions are written as CSV")
     model = load(args.model)
