@@ -311,7 +311,8 @@ def draw_panel(axes, task: Task, rows: list[Row], settings: Settings) -> None:
     axes.set(yscale="log", xlabel="step", ylabel="test RMSE", title=task.label)
     axes.set_xlim(left=0)
     axes.grid(axis="y", color="#eceeef", lw=0.6)
-    axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _of(rows: list[Row], run: Run) -> list[Row]:
@@ -319,4 +320,5 @@ def _of(rows: list[Row], run: Run) -> list[Row]:
 
 
 def _plot(axes, curve: list[Row], **style) -> None:
-    axes.plot([row.step for row in curve], [row.test for row in curve], **style)
+    if curve:  # else the legend would name what has not been run
+        axes.plot([row.step for row in curve], [row.test for row in curve], **style)
