@@ -163,6 +163,13 @@ def test_powers_of_numbers_that_are_not_positive():
         symmetries(np.array([[1.0, 2.0], [-1.0, 2.0]]))
 
 
+def test_an_inverse_power_of_zero_is_refused_before_it_is_taken():
+    """Without NumPy's warning of a division by zero, which the suite makes an error."""
+    inverse = Symmetries((Relation("scaling", 0, np.array([1.0]), -1.0),))
+    with pytest.raises(ValueError, match=r"X\[1\] has 0.0 where this model takes powers"):
+        inverse(np.array([[1.0], [0.0]]))
+
+
 @pytest.mark.parametrize("unit", [1e-300, 1e-80, 1e80, 1e300])
 def test_no_factors_that_float64_does_not_hold(unit):
     """The product of the inputs would be zero, or infinite, and the model with it."""

@@ -147,9 +147,10 @@ class Symmetries:
         """The variables that are left (n, n_left), and the factor (n,)."""
         factor = np.ones(len(X))
         for relation in self.relations:
+            left = relation.variables(X)  # which refuses what has no powers
             if relation.kind == "scaling":
                 factor = factor * relation.factor(X)
-            X = relation.variables(X)
+            X = left
         return X, factor
 
     @property
