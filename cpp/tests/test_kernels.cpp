@@ -161,6 +161,32 @@ TEST(kernels_affine) {
   }
 }
 
+// The order of the sums, and so each bit, is that of rows that lie in one piece.
+TEST(kernels_affine_of_a_wide_layer_along_its_columns) {
+  Random random(3);
+  for (const Index n_out : {65, 66, 67, 68, 69}) {
+    for (const Index n_in : {3, 256, 257, 700}) {
+      for (int variant = 0; variant < 8; ++variant) {
+        const bool multiply = variant & 1, with_bias = variant & 2, accumulate = variant & 4;
+        const Buffer A = random_rows(random, n_in), D = random_rows(random, n_out);
+        const RowMatrix W = random.vector(n_out * n_in).reshaped(n_out, n_in);
+        const Matrix transposed = W;  // column-major
+        const Vector bias = random.vector(n_out);
+        Buffer C = random_rows(random, n_out), wanted(C.size());
+        std::copy_n(C.data(), C.size(), wanted.data());
+        const auto affine = [&](const double* w, Index row_stride, Index col_stride, double* c) {
+          kernels::active().affine(96, n_out, n_in, w, row_stride, col_stride,
+                                   with_bias ? bias.data() : nullptr, multiply ? D.data() : nullptr,
+                                   A.data(), c, accumulate);
+        };
+        affine(W.data(), n_in, 1, wanted.data());
+        affine(transposed.data(), 1, n_out, C.data());
+        CHECK(std::equal(C.data(), C.data() + C.size(), wanted.data()));
+      }
+    }
+  }
+}
+
 TEST(kernels_accumulate_gradient) {
   Random random(2);
   for (Index n_e = 1; n_e <= 9; ++n_e) {

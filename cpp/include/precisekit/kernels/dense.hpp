@@ -21,11 +21,17 @@ struct AffineArguments {
   const double* multiplier;
   const double* A;
   double* C;
+
+  void skip_columns(Index count) {
+    W += count * col_stride;
+    A += count * kStride;
+  }
 };
 
-// The loops over the tile are unrolled so that its sums live in registers from first to last.
+// Rows j and on of C at the samples s and on, from the rows of W that begin at w. The loops over the
+// tile are unrolled so that its sums live in registers from first to last.
 template <int rows, bool accumulate, bool multiply>
-inline void affine_tile(const AffineArguments& p, Index j, Index s) {
+inline void affine_tile(const AffineArguments& p, const double* w, Index j, Index s) {
   Vec sum[rows][kTileVecs];
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
@@ -36,7 +42,6 @@ inline void affine_tile(const AffineArguments& p, Index j, Index s) {
     }
   }
   const double* a = p.A + s;
-  const double* w = p.W + j * p.row_stride;
   for (Index k = 0; k < p.n_in; ++k, a += kStride, w += p.col_stride) {
     Vec x[kTileVecs];
 #pragma GCC unroll 8
@@ -58,16 +63,70 @@ inline void affine_tile(const AffineArguments& p, Index j, Index s) {
   }
 }
 
+// Up to kTileRows rows.
+template <bool accumulate, bool multiply>
+inline void affine_rows(const AffineArguments& p, const double* w, Index j, Index rows, Index s) {
+  if (rows == kTileRows) return affine_tile<kTileRows, accumulate, multiply>(p, w, j, s);
+  Index r = 0;
+  for (; r + 2 <= rows; r += 2) {
+    affine_tile<2, accumulate, multiply>(p, w + r * p.row_stride, j + r, s);
+  }
+  if (r < rows) affine_tile<1, accumulate, multiply>(p, w + r * p.row_stride, j + r, s);
+}
+
 template <bool accumulate, bool multiply>
 inline void affine_tiles(const AffineArguments& p, Index cols, Index n_out) {
   for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
-    Index j = 0;
-    for (; j + kTileRows <= n_out; j += kTileRows) {
-      affine_tile<kTileRows, accumulate, multiply>(p, j, s);
+    for (Index j = 0; j < n_out; j += kTileRows) {
+      const Index rows = n_out - j < kTileRows ? n_out - j : kTileRows;
+      affine_rows<accumulate, multiply>(p, p.W + j * p.row_stride, j, rows, s);
     }
-    for (; j + 2 <= n_out; j += 2) affine_tile<2, accumulate, multiply>(p, j, s);
-    if (j < n_out) affine_tile<1, accumulate, multiply>(p, j, s);
   }
+}
+
+// The same for a wide layer whose W is not read along its rows: what a tile takes of it, a panel of
+// columns at a time, is first copied to one place, and read there for all samples.
+constexpr Index kPanel = 256;
+
+template <bool accumulate, bool multiply>
+inline void affine_panel(const AffineArguments& p, Index cols, Index n_out) {
+  double tile[kTileRows * kPanel];
+  AffineArguments packed = p;
+  packed.row_stride = 1;
+  packed.col_stride = kTileRows;
+  for (Index j = 0; j < n_out; j += kTileRows) {
+    const Index rows = n_out - j < kTileRows ? n_out - j : kTileRows;
+    const double* w = p.W + j * p.row_stride;
+    for (Index k = 0; k < p.n_in; ++k, w += p.col_stride) {
+      for (Index r = 0; r < rows; ++r) tile[k * kTileRows + r] = w[r * p.row_stride];
+    }
+    for (Index s = 0; s < cols; s += kTileVecs * kLanes) {
+      affine_rows<accumulate, multiply>(packed, tile, j, rows, s);
+    }
+  }
+}
+
+template <bool accumulate, bool multiply>
+inline void affine_panels(AffineArguments p, Index cols, Index n_out) {
+  const Index n_in = p.n_in;
+  if (n_in <= kPanel) return affine_panel<accumulate, multiply>(p, cols, n_out);
+  p.n_in = kPanel;
+  affine_panel<accumulate, false>(p, cols, n_out);
+  p.skip_columns(kPanel);
+  Index left = n_in - kPanel;
+  for (; left > kPanel; left -= kPanel) {
+    affine_panel<true, false>(p, cols, n_out);
+    p.skip_columns(kPanel);
+  }
+  p.n_in = left;
+  affine_panel<true, multiply>(p, cols, n_out);
+}
+
+template <bool accumulate, bool multiply>
+inline void affine_layer(const AffineArguments& p, Index cols, Index n_out) {
+  constexpr Index kWide = 64;
+  p.col_stride > kWide ? affine_panels<accumulate, multiply>(p, cols, n_out)
+                       : affine_tiles<accumulate, multiply>(p, cols, n_out);
 }
 
 inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index row_stride,
@@ -75,11 +134,11 @@ inline void affine(Index cols, Index n_out, Index n_in, const double* W, Index r
                    double* C, bool accumulate) {
   const AffineArguments p{n_in, W, row_stride, col_stride, bias, multiplier, A, C};
   if (accumulate) {
-    multiplier ? affine_tiles<true, true>(p, cols, n_out)
-               : affine_tiles<true, false>(p, cols, n_out);
+    multiplier ? affine_layer<true, true>(p, cols, n_out)
+               : affine_layer<true, false>(p, cols, n_out);
   } else {
-    multiplier ? affine_tiles<false, true>(p, cols, n_out)
-               : affine_tiles<false, false>(p, cols, n_out);
+    multiplier ? affine_layer<false, true>(p, cols, n_out)
+               : affine_layer<false, false>(p, cols, n_out);
   }
 }
 
@@ -144,9 +203,9 @@ inline void gradient_rows(Index cols, Index first, Index last, Index n_a, const 
 
 inline void accumulate_gradient(Index cols, Index n_e, Index n_a, const double* E, const double* A,
                                 double* G, double* g) {
-  constexpr Index kPanel = 20;  // rows of A that stay in the first-level cache
-  for (Index first = 0; first < n_a; first += kPanel) {
-    const Index last = first + kPanel < n_a ? first + kPanel : n_a;
+  constexpr Index kRows = 20;  // of A, that stay in the first-level cache
+  for (Index first = 0; first < n_a; first += kRows) {
+    const Index last = first + kRows < n_a ? first + kRows : n_a;
     Index j = 0;
     for (; j + kGradRows <= n_e; j += kGradRows) {
       gradient_rows<kGradRows>(cols, first, last, n_a, E + j * kStride, A, G + j * n_a);
