@@ -59,7 +59,7 @@ def test_paths_exist():
     assert (directory / "precisekitConfig.cmake").is_file()
 
 
-def test_a_cmake_project_builds_and_fits(tmp_path):
+def test_a_cmake_project_builds(tmp_path):
     directory = run(sys.executable, "-m", "precisekit", "--cmakedir")
     configure = [cmake(), "-S", CONSUMER, "-B", tmp_path, f"-Dprecisekit_DIR={directory}"]
     run(*configure, f"-DCMAKE_CXX_COMPILER={compiler()}", "-DCMAKE_BUILD_TYPE=Release")
@@ -67,9 +67,9 @@ def test_a_cmake_project_builds_and_fits(tmp_path):
     check_output(run(tmp_path / "consumer"))
 
 
-def test_a_bare_compiler_is_enough(tmp_path):
+def test_a_bare_compiler_is_enough_to_fit(tmp_path):
     include = run(sys.executable, "-m", "precisekit", "--includes")
     flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
     program = tmp_path / "consumer"
-    run(compiler(), *flags, "-I", include[2:].strip("'"), CONSUMER / "main.cpp", "-o", program)
+    run(compiler(), *flags, "-I", include[2:].strip("'"), CONSUMER / "fit.cpp", "-o", program)
     check_output(run(program))

@@ -205,21 +205,37 @@ def test_figure(complete):
     assert "runs done" not in page and "not run yet" not in page
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4, 0.8])
-def test_part_of_a_figure(complete, share, tmp_path):
-    """What a run that is stopped leaves behind; the first runs only, or only the last."""
+def finished_in_part(complete, runs, folder):
+    """What a figure that is stopped after these runs leaves behind: its page."""
+    part = Reproduction(complete.figure, "quick", folder, TINY[complete.figure])
+    names = {run.name for run in runs}
+    part.table.rows = [row for row in complete.table.rows if row.run in names]
+    values = part.finish()
+    assert [value.name for value in values] == [value.name for value in complete.values]
+    page = part.path(".md").read_text()
+    assert f"{len(runs)} of {len(complete.runs)} runs done: " in page
+    return page
+
+
+def test_a_figure_without_runs(complete, tmp_path):
+    page = finished_in_part(complete, [], tmp_path)
+    assert page.count("| not run yet |") == len(complete.values)
+    assert (tmp_path / f"{complete.figure}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_part_of_a_figure(complete, share, tmp_path, monkeypatch):
+    """The first runs only, or only the last; drawn without files, which take seconds."""
+
+    def sketch(picture, path):
+        picture.set_layout_engine("none")
+        picture.draw_without_rendering()
+
+    monkeypatch.setattr(_figures, "save_figure", sketch)
+    monkeypatch.setattr(_figures, "_save_png", lambda picture, path: None)
     n = int(share * len(complete.runs))
-    for runs in (complete.runs[:n], complete.runs[-n:] if n else []):
-        part = Reproduction(complete.figure, "quick", tmp_path, TINY[complete.figure])
-        names = {run.name for run in runs}
-        part.table.rows = [row for row in complete.table.rows if row.run in names]
-        values = part.finish()
-        assert part.path(".png").read_bytes().startswith(b"\x89PNG")
-        page = part.path(".md").read_text()
-        assert f"{n} of {len(complete.runs)} runs done: " in page
-        assert [value.name for value in values] == [value.name for value in complete.values]
-        if n == 0:
-            assert page.count("| not run yet |") == len(values)
+    for runs in (complete.runs[:n], complete.runs[len(complete.runs) - n :]):
+        finished_in_part(complete, runs, tmp_path)
 
 
 def test_a_stopped_figure_goes_on(first, tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 // derivatives, Anderson's acceleration on a linear map, known minima, and every way to stop.
 #include "precisekit/optimize/levenberg_marquardt.hpp"
 
+#include <functional>
+
 #include "harness.hpp"
 #include "precisekit/optimize/differences.hpp"
 
@@ -42,7 +44,10 @@ struct DecayJacobian {
   bool sharpen() const { return false; }
 };
 
-template <class Residual, class Jacobian>
+// One type for all residuals, so that the solver is compiled once and not for each.
+using Residual = std::function<void(const Vector&, Vector&)>;
+
+template <class Jacobian>
 LevenbergMarquardtResult run(Residual residual, Jacobian jacobian, const Vector& start,
                              const LevenbergMarquardtOptions& options = {},
                              const LevenbergMarquardtHooks& hooks = {}) {
@@ -105,7 +110,7 @@ TEST(differences_have_the_digits_they_promise) {
   Decay{}(b, r);
   Matrix exact, J;
   DecayJacobian{}(Decay{}, b, r, exact);
-  Decay decay;
+  const Residual decay = Decay{};
   DifferenceJacobian forward(Differences::forward), central(Differences::central),
       automatic(Differences::automatic);
   CHECK(!forward.sharpen() && !central.sharpen());
@@ -123,7 +128,7 @@ TEST(differences_have_the_digits_they_promise) {
 }
 
 TEST(differences_find_the_noise) {
-  const auto noisy = [](const Vector& x, Vector& r) {
+  const Residual noisy = [](const Vector& x, Vector& r) {
     const double noise = 1e-7 * std::sin(1e9 * x[0]);
     r = Vector::Constant(1, std::exp(x[0]) + noise);
   };
@@ -140,7 +145,7 @@ TEST(differences_find_the_noise) {
 }
 
 TEST(differences_step_away_from_what_is_not_finite) {
-  const auto root = [](const Vector& x, Vector& r) { r = (1.0 - x.array()).sqrt().matrix(); };
+  const Residual root = [](const Vector& x, Vector& r) { r = (1.0 - x.array()).sqrt().matrix(); };
   const Vector x = Vector::Constant(1, 1.0 - 1e-9);
   Vector r;
   root(x, r);
@@ -189,7 +194,7 @@ TEST(levenberg_marquardt_goes_to_the_last_digits) {
 }
 
 TEST(levenberg_marquardt_takes_more_variables_than_residuals) {
-  const auto plane = [](const Vector& x, Vector& r) {
+  const Residual plane = [](const Vector& x, Vector& r) {
     r = Vector::Constant(1, x[0] + 2.0 * x[1] * x[1] - 3.0);
   };
   const auto result = run(plane, kAutomatic, Vector::Ones(2) * 5.0);
@@ -197,7 +202,7 @@ TEST(levenberg_marquardt_takes_more_variables_than_residuals) {
 }
 
 TEST(levenberg_marquardt_shares_a_tall_jacobian_among_threads) {
-  const auto line = [](const Vector& x, Vector& r) {
+  const Residual line = [](const Vector& x, Vector& r) {
     r.resize(15000);
     for (Index i = 0; i < r.size(); ++i) {
       const double t = double(i) / 15000.0;
@@ -240,13 +245,15 @@ TEST(levenberg_marquardt_stops) {
 }
 
 TEST(levenberg_marquardt_says_what_is_not_finite) {
-  const auto nowhere = [](const Vector& x, Vector& r) { r = x * NAN; };
+  const Residual nowhere = [](const Vector& x, Vector& r) { r = x * NAN; };
   CHECK(run(nowhere, kAutomatic, kStart).reason == Stop::not_finite);
-  const auto here_only = [](const Vector& x, Vector& r) { r = x == kStart ? x : Vector(x * NAN); };
+  const Residual here_only = [](const Vector& x, Vector& r) {
+    r = x == kStart ? x : Vector(x * NAN);
+  };
   const auto result = run(here_only, kAutomatic, kStart);
   CHECK(result.reason == Stop::jacobian_not_finite && result.x == kStart);
   // a wall on the way is met by shorter steps
-  const auto logarithm = [](const Vector& x, Vector& r) { r = x.array().log().matrix(); };
+  const Residual logarithm = [](const Vector& x, Vector& r) { r = x.array().log().matrix(); };
   const auto walled = run(logarithm, kAutomatic, Vector::Constant(1, 20.0));
   CHECK_CLOSE(walled.x[0], 1.0, 1e-15);
 }

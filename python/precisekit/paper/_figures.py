@@ -184,6 +184,7 @@ class Reproduction:
         """Draw, and compare with what is published."""
         picture = self.module.draw(self.table.rows, self.settings)
         save_figure(picture, self.path(".svg"))
+        picture.set_layout_engine("none")  # it has found its layout, which takes seconds
         _save_png(picture, self.path(".png"))
         self.path(".md").write_text(self._page(), encoding="utf-8")
         return self.values
