@@ -39,6 +39,7 @@ digits.
 
   precisekit fit data.csv --target y --output model.pkit    fit a table
   precisekit predict model.pkit points.csv                  use the model
+  precisekit export model.pkit --output model.h             as code in C, C++, Fortran
   precisekit info model.pkit                                look into it
 """
 
@@ -72,6 +73,28 @@ examples:
   precisekit predict steam.pkit points.csv --output out.csv
   precisekit predict steam.pkit points.csv --gradient | head
 """
+
+_EXPORT_DESCRIPTION = """\
+Write a model as one file of source code that needs nothing but the language: a
+function of the inputs, and its derivatives, with the digits of predict. How to
+call it stands at the top of the file.
+"""
+
+_EXPORT_EPILOG = """\
+examples:
+  precisekit export steam.pkit --output steam.h
+  precisekit export steam.pkit --lang c++ --output steam.hpp
+  precisekit export steam.pkit --lang fortran --output steam.f90 --name enthalpy
+"""
+
+# What to do with the file: {file}, and {name} from which the names in it begin.
+_CALLED = {
+    "c": '#include "{file}", {name}_value(x) or {name}_value_and_gradient; cc main.c -lm',
+    "c++": '#include "{file}", {name}::value(x) or {name}::value_and_gradient(x); '
+    "c++ -std=c++17 main.cpp",
+    "fortran": "use {name}, {name}_value(x) or call {name}_value_and_gradient; "
+    "gfortran {file} main.f90",
+}
 
 _INFO_DESCRIPTION = "Show what is in a model file; without one, versions and machine."
 
@@ -123,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="command", required=True)
     _add_fit(commands)
     _add_predict(commands)
+    _add_export(commands)
     _add_info(commands)
     _add_paper(commands)
     return parser
@@ -263,6 +287,33 @@ def _add_predict(commands) -> None:
     predict.add_argument("--output", metavar="CSV", help="file to write (default: standard output)")
     predict.add_argument(
         "--gradient", action="store_true", help="also the derivative by each input"
+    )
+
+
+def _add_export(commands) -> None:
+    from .export import LANGUAGES
+
+    export = _add_command(
+        commands,
+        "export",
+        "write a model as C, C++ or Fortran code",
+        _EXPORT_DESCRIPTION,
+        _EXPORT_EPILOG,
+        _export,
+    )
+    export.add_argument("model", metavar="MODEL", help="file written by precisekit fit")
+    export.add_argument(
+        "--lang",
+        choices=LANGUAGES,
+        default="c",
+        help="c: a C99 header, of use in C++ too; c++: a C++17 header; fortran: a Fortran 2008 "
+        "module (default: c)",
+    )
+    export.add_argument("--output", required=True, metavar="FILE", help="file to write")
+    export.add_argument(
+        "--name",
+        metavar="NAME",
+        help="from which the names in the file begin (default: that of the file)",
     )
 
 
@@ -614,6 +665,25 @@ def _csv_text(header: list[str], table: np.ndarray) -> Iterator[str]:
     for start in range(0, len(table), _CHUNK):
         rows = table[start : start + _CHUNK].tolist()
         yield "".join(",".join(map(repr, row)) + "\n" for row in rows)
+
+
+# -- export ----------------------------------------------------------------------------------------
+
+
+def _export(args) -> int:
+    from .export import identifier
+    from .io import load
+
+    _check_writable(args.output, model=args.model)
+    name = identifier(args.output, args.lang, args.name)
+    model = load(args.model)
+    try:
+        model.export(args.output, args.lang, name)
+    except TypeError as error:  # a model that is no formula
+        raise ValueError(f"{args.model}: {error}") from None
+    print(f"code in {args.output}; how to call it stands at its top:")
+    print(_CALLED[args.lang].format(file=Path(args.output).name, name=name))
+    return 0
 
 
 # -- info ------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from . import training
 from ._checks import check_finite, check_kind, positive_int, positive_number, without_scale
+from .export import Exportable
 from .fit_checkpoint import Checkpoints, identity
 from .input_map import KINDS
 from .network import MLP
@@ -99,7 +100,7 @@ class FitReport:
         return in_words(self)
 
 
-class MLPRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class MLPRegressor(Exportable, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """A small network fitted to the last digits of float64.
 
     Inputs are mapped onto [-1, 1] and targets to root mean square one inside; predictions and

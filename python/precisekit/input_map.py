@@ -59,7 +59,7 @@ class InputMap:
         ValueError
             For a value that is not positive in a column that goes through the logarithm.
         """
-        linear = (X - self._centre) / self._half
+        linear = (X - self.centre) / self.half
         if self.kind == "linear":
             return linear
         columns = X[:, self.log_columns]
@@ -69,7 +69,7 @@ class InputMap:
                 f"X[{row}, {self.log_columns[k]}] is {columns[row, k]}, but this model takes the "
                 "logarithm of that column: it must be positive"
             )
-        logs = np.log(columns / self._middle) / self._half_log
+        logs = np.log(columns / self.middle) / self.half_log
         if self.kind == "both":
             return np.hstack([linear, logs])
         linear[:, self.log_columns] = logs
@@ -89,8 +89,8 @@ class InputMap:
         """
         d, log = len(self.lo), self.log_columns
         between = (slice(None),) + (None,) * (gradient.ndim - 2)
-        slope = np.broadcast_to(1.0 / self._half, X.shape)[between]
-        log_slope = (1.0 / (X[:, log] * self._half_log))[between]
+        slope = np.broadcast_to(1.0 / self.half, X.shape)[between]
+        log_slope = (1.0 / (X[:, log] * self.half_log))[between]
         result = gradient[..., :d] * slope
         if self.kind == "both":
             result[..., log] += gradient[..., d:] * log_slope
@@ -99,20 +99,24 @@ class InputMap:
         return result
 
     @property
-    def _centre(self) -> np.ndarray:
+    def centre(self) -> np.ndarray:
+        """What is subtracted from each column (d,) for its linear feature."""
         return 0.5 * self.lo + 0.5 * self.hi
 
     @property
-    def _half(self) -> np.ndarray:
+    def half(self) -> np.ndarray:
+        """What the difference is divided by (d,)."""
         half = 0.5 * self.hi - 0.5 * self.lo
         return np.where(half > 0, half, 1.0)
 
     @property
-    def _middle(self) -> np.ndarray:
+    def middle(self) -> np.ndarray:
+        """What each of the `log_columns` is divided by before the logarithm."""
         return np.sqrt(self.lo[self.log_columns]) * np.sqrt(self.hi[self.log_columns])
 
     @property
-    def _half_log(self) -> np.ndarray:
+    def half_log(self) -> np.ndarray:
+        """What the logarithm is divided by."""
         lo, hi = self.lo[self.log_columns], self.hi[self.log_columns]
         with np.errstate(over="ignore"):
             ratio = hi / lo  # its logarithm keeps the digits where lo and hi are close

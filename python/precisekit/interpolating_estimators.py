@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _core
 from ._checks import positive_int, positive_number
 from .estimators import check_numbers, root_mean_square
+from .export import Exportable
 from .interpolate import SimplexInterpolator, SplineInterpolator
 from .interpolate._spline import BOUNDARIES, MAX_DEGREE
 
@@ -78,7 +79,7 @@ class InterpolationReport:
         return in_words(self)
 
 
-class _InterpolatingRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class _InterpolatingRegressor(Exportable, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """What both have in common: `_interpolate` makes the interpolator, and says what it made."""
 
     def fit(self, X, y):

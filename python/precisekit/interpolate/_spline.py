@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._checks import check_finite, check_kind, finite_array, positive_int
+from ..export import Exportable
 from ._points import answer, points_array, stacked
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped", "periodic")
@@ -16,7 +17,7 @@ MAX_DEGREE = 9
 VANISHING = 16  # order of a derivative that is zero, of antiderivatives too
 
 
-class SplineInterpolator:
+class SplineInterpolator(Exportable):
     """Spline of any degree through values on a rectilinear grid in one to six dimensions.
 
     Products of B-splines. The banded systems for their coefficients are solved in extended

@@ -22,6 +22,7 @@ from ..estimators import (
     checked_samples,
     root_mean_square,
 )
+from ..export import Exportable
 from ..fit_checkpoint import Checkpoints, identity
 from ..input_map import KINDS
 from ..optimize import rounding_floor
@@ -63,7 +64,7 @@ class ModularReport(FitReport):
         return "\n".join(lines)
 
 
-class ModularMLPRegressor(RegressorMixin, BaseEstimator):
+class ModularMLPRegressor(Exportable, RegressorMixin, BaseEstimator):
     """A graph of small networks, fitted by Taylor-LM as one function.
 
     One network for each node of an expression's graph: it has few parameters where the expression
