@@ -52,6 +52,37 @@ def test_a_run_goes_on(easy, path, method):
     assert third.nit == 10
 
 
+@pytest.mark.parametrize("batch_size", [None, 30])
+@pytest.mark.parametrize("cut", [20, 33])  # at a record and between two
+def test_adam_goes_on_to_the_same_bits(easy, path, batch_size, cut):
+    objective, theta0 = easy
+    options = dict(lr=0.1, batch_size=batch_size, record_every=10)
+    straight = pk.minimize(objective, theta0, "adam", maxiter=60, **options)
+    pk.minimize(objective, theta0, "adam", maxiter=cut, checkpoint=path, **options)
+    assert _checkpoint.Checkpoint.read(path).nit == cut
+    options |= dict(maxiter=60 - cut, checkpoint=path, resume=path)
+    resumed = pk.minimize(objective, None, "adam", **options)
+    assert resumed.nit == _checkpoint.Checkpoint.read(path).nit == 60
+    in_common = np.isin(resumed.history.iteration, straight.history.iteration)
+    assert resumed.history.fun[in_common].tolist() == straight.history.fun.tolist()
+    if cut == 20:  # else the best may be where only the run that was cut has looked
+        assert np.array_equal(resumed.x, straight.x) and resumed.fun == straight.fun
+        assert np.array_equal(resumed.jac, straight.jac)
+
+
+def test_a_state_of_adam_that_does_not_fit(easy, path):
+    objective, theta0 = easy
+    pk.minimize(objective, theta0, "adam", maxiter=3, checkpoint=path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    for change, message in (({"adam_m": np.zeros(2)}, "m has shape"), ({"adam_v": None}, "v")):
+        kept = {name: array for name, array in (arrays | change).items() if array is not None}
+        with open(path, "wb") as file:
+            np.savez(file, **kept)
+        with pytest.raises(ValueError, match=f"not a whole checkpoint: .*{message}"):
+            pk.minimize(objective, None, "adam", resume=path)
+
+
 def test_taylor_lm_goes_on_as_if_it_had_not_stopped(easy, path):
     objective, theta0 = easy
     pk.minimize(objective, theta0, maxiter=6, checkpoint=path)

@@ -138,19 +138,21 @@ py::dict lbfgs(const py::object& objective, const VectorRef& x0, const QuasiNewt
   return out;
 }
 
-// A batch_size of 0 is all samples.
-py::dict adam(const py::object& objective, const VectorRef& x0, const AdamOptions& options,
-              Index batch_size, const py::object& observe) {
+// A batch_size of 0 is all samples. A state that has not begun does so at x0; it may be read whenever
+// `observe` is called.
+py::dict adam(const py::object& objective, const VectorRef& x0, AdamState& state,
+              const AdamOptions& options, Index batch_size, const py::object& observe) {
+  if (state.x.size() == 0) state = AdamState(x0);
   return descend(objective, observe, [&](const auto& f, const DescentHooks& hooks) {
     using Objective = Plain<decltype(f)>;
     if constexpr (std::is_same_v<Objective, LeastSquares>) {
       if (batch_size != 0 && batch_size < f.samples().n()) {
         ConsecutiveSlices slices(f, batch_size);
-        return Adam<Objective, ConsecutiveSlices>(f, slices, options).minimize(x0, hooks);
+        return Adam<Objective, ConsecutiveSlices>(f, slices, options).minimize(state, hooks);
       }
     }
     FullBatch<Objective> all{f};
-    return Adam<Objective, FullBatch<Objective>>(f, all, options).minimize(x0, hooks);
+    return Adam<Objective, FullBatch<Objective>>(f, all, options).minimize(state, hooks);
   });
 }
 
@@ -194,6 +196,15 @@ void bind_options(py::module_& m) {
       .def_readwrite("epsilon", &AdamOptions::epsilon)
       .def_readwrite("record_every", &AdamOptions::record_every);
 
+  py::class_<AdamState>(m, "AdamState")
+      .def(py::init<>())
+      .def_readwrite("steps", &AdamState::steps)
+      .def_readwrite("x", &AdamState::x)
+      .def_readwrite("m", &AdamState::m)
+      .def_readwrite("v", &AdamState::v)
+      .def_readwrite("best_x", &AdamState::best_x)
+      .def_readwrite("best_value", &AdamState::best_value);
+
   py::class_<LogarithmicGrid>(m, "LogarithmicGrid")
       .def_readwrite("low", &LogarithmicGrid::low)
       .def_readwrite("high", &LogarithmicGrid::high)
@@ -223,7 +234,7 @@ void bind_descent(py::module_& m) {
         py::arg("options"), py::arg("inverse_hessian"), py::arg("observe"));
   m.def("lbfgs", &lbfgs, py::arg("objective"), py::arg("x0"), py::arg("options"), py::arg("memory"),
         py::arg("observe"));
-  m.def("adam", &adam, py::arg("objective"), py::arg("x0"), py::arg("options"),
+  m.def("adam", &adam, py::arg("objective"), py::arg("x0"), py::arg("state"), py::arg("options"),
         py::arg("batch_size"), py::arg("observe"));
   m.def("low_curvature", &low_curvature, py::arg("objective"), py::arg("x0"), py::arg("options"),
         py::arg("observe"));

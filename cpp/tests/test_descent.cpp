@@ -129,6 +129,40 @@ TEST(adam_on_slices_keeps_the_best_of_what_it_records) {
   CHECK(lowest < 0.5 * problem.objective.value(problem.start));
 }
 
+// Cut anywhere, also between two records, on slices and on all samples.
+TEST(adam_goes_on_from_its_state_to_the_same_bits) {
+  const Problem problem;
+  AdamOptions options;
+  options.max_iterations = 60;
+  options.learning_rate = 0.2;  // thrown about, so that the best is not the last
+  options.record_every = 10;
+  const auto check = [&](auto& batches) {
+    Adam adam(problem.objective, batches, options);
+    AdamState whole(problem.start);
+    const DescentResult straight = adam.minimize(whole, {});
+    for (const Index cut : {0, 20, 33, 60}) {
+      AdamOptions part = options;
+      part.max_iterations = cut;
+      AdamState state(problem.start);
+      Adam(problem.objective, batches, part).minimize(state, {});
+      CHECK(state.steps == cut);
+      part.max_iterations = 60 - cut;
+      AdamState copy = state;
+      const DescentResult rest = Adam(problem.objective, batches, part).minimize(copy, {});
+      CHECK(copy.steps == 60 && rest.iterations == 60 - cut);
+      CHECK(copy.x == whole.x && copy.m == whole.m && copy.v == whole.v);
+      if (cut % 10 == 0) {  // else the best may be where only the cut run looked
+        CHECK(rest.x == straight.x && rest.value == straight.value);
+        CHECK(rest.gradient == straight.gradient);
+      }
+    }
+  };
+  FullBatch<LeastSquares> all{problem.objective};
+  ConsecutiveSlices slices(problem.objective, 64);
+  check(all);
+  check(slices);
+}
+
 TEST(adam_stops_where_it_is_told) {
   const Saddle saddle;
   FullBatch<Saddle> all{saddle};

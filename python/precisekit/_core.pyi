@@ -112,6 +112,15 @@ class AdamOptions(DescentOptions):
     epsilon: float
     record_every: int
 
+class AdamState:
+    def __init__(self) -> None: ...
+    steps: int
+    x: _Float64
+    m: _Float64
+    v: _Float64
+    best_x: _Float64
+    best_value: float
+
 class LogarithmicGrid:
     low: float
     high: float
@@ -163,6 +172,7 @@ def lbfgs(
 def adam(
     objective: _Objective,
     x0: _Float64,
+    state: AdamState,
     options: AdamOptions,
     batch_size: int,
     observe: _Observe,

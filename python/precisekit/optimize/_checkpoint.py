@@ -1,8 +1,9 @@
 """Runs that outlive the process: the state of a minimiser on disk, and starts from there.
 
 A checkpoint is a ZIP archive that NumPy can open, without pickle: ``header`` (JSON text: format,
-method, what the objective is, figures of the run), ``x`` and one array for each column of the
-history. It replaces the one before only when it is whole on disk.
+method, what the objective is, figures of the run), ``x``, one array for each column of the
+history, and, of Adam, what its next steps depend on. It replaces the one before only when it is
+whole on disk.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ import io
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from .. import _core
 from .._keeper import Keeper, check_same_run, identity_of
 from ..io import DAMAGED_ARCHIVE, atomic_write
 from ..objective import LeastSquares
+from ._adam import arrays_of, state_from
 from ._result import History, Trace
 
 FORMAT = "precisekit checkpoint"
 FORMAT_VERSION = 1
 
 _HISTORY = "history_"
+_ADAM = "adam_"
 
 
 def _identity(objective, n: int) -> dict:
@@ -49,6 +53,7 @@ class Checkpoint:
     damping: float  # nan but for Taylor-LM
     nit: int
     history: History
+    adam: dict[str, np.ndarray] = field(default_factory=dict)
 
     def write(self, path) -> None:
         """Replaces the file only when all of the new one is written."""
@@ -61,6 +66,7 @@ class Checkpoint:
             "nit": self.nit,
         }
         columns = {_HISTORY + f.name: getattr(self.history, f.name) for f in fields(History)}
+        columns |= {_ADAM + name: array for name, array in self.adam.items()}
         with atomic_write(path) as file:
             np.savez(file, header=np.array(json.dumps(header)), x=self.x, **columns)
 
@@ -79,20 +85,27 @@ class Checkpoint:
                 version = header["format_version"]
                 raise ValueError(f"format version {version} is newer than this precisekit")
             damping = header["damping"]
-            return cls(
+            checkpoint = cls(
                 header["method"],
                 header["objective"],
                 arrays["x"],
                 np.nan if damping is None else float(damping),
                 int(header["nit"]),
                 History(**{f.name: arrays[_HISTORY + f.name] for f in fields(History)}),
+                {n.removeprefix(_ADAM): a for n, a in arrays.items() if n.startswith(_ADAM)},
             )
+            checkpoint.adam_state()  # is sound
+            return checkpoint
         except (*DAMAGED_ARCHIVE, KeyError, TypeError, AttributeError) as error:
             message = f"{os.fspath(path)} is not a whole checkpoint: {error}"
             raise ValueError(message) from None
         except ValueError as error:
             message = f"{os.fspath(path)} is not a checkpoint, or damaged: {error}"
             raise ValueError(message) from None
+
+    def adam_state(self) -> _core.AdamState:
+        """Where Adam goes on; not begun where there is no state, as of the other methods."""
+        return state_from(self.adam, self.nit, self.x)
 
     def check(self, path, method: str, identity: dict) -> None:
         """Raises ValueError when it is of another run, naming each difference."""
@@ -103,7 +116,8 @@ class Checkpoint:
 class _Writer:
     """A callback that writes a checkpoint every few seconds."""
 
-    def __init__(self, path, method, identity, earlier: Checkpoint | None, callback):
+    def __init__(self, path, method, identity, earlier: Checkpoint | None, adam, callback):
+        self._adam = adam
         self._path = path
         self._method = method
         self._identity = identity
@@ -126,7 +140,10 @@ class _Writer:
     def _write(self, x, damping: float, history: History) -> None:
         whole = joined(self._earlier, history)
         nit = int(whole.iteration[-1]) if whole.iteration.size else 0
-        Checkpoint(self._method, self._identity, x, damping, nit, whole).write(self._path)
+        adam = {}
+        if self._adam is not None:  # which may stand between two records
+            x, nit, adam = np.copy(self._adam.best_x), self._adam.steps, arrays_of(self._adam)
+        Checkpoint(self._method, self._identity, x, damping, nit, whole, adam).write(self._path)
 
 
 def joined(earlier: Checkpoint | None, history: History) -> History:
@@ -134,7 +151,7 @@ def joined(earlier: Checkpoint | None, history: History) -> History:
     if earlier is None or earlier.history.iteration.size == 0:
         return history
     before = earlier.history
-    later = history.after(before.iteration[-1], before.seconds[-1])
+    later = history.after(earlier.nit, before.seconds[-1])
     later = History(**{name: column[1:] for name, column in vars(later).items()})
     return History.joined([before, later])
 
@@ -143,7 +160,7 @@ def minimize_with_checkpoints(
     run: Callable, objective, theta0, method: str, checkpoint, resume, options: dict
 ) -> OptimizeResult:
     """``run(objective, theta0, **options)``, from a checkpoint and with new ones."""
-    earlier = None
+    earlier, adam = None, _core.AdamState() if method == "adam" else None
     if resume is not None:
         earlier = Checkpoint.read(resume)
         identity = _identity(objective, earlier.x.size if theta0 is None else np.size(theta0))
@@ -151,9 +168,13 @@ def minimize_with_checkpoints(
         theta0 = earlier.x
         if method == "taylor-lm" and not np.isnan(earlier.damping):
             options = {"damping": earlier.damping, **options}
+        if method == "adam":
+            adam = earlier.adam_state()
+    if adam is not None:
+        options = {**options, "state": adam}
     if checkpoint is not None:
         identity = _identity(objective, np.size(theta0))
-        writer = _Writer(checkpoint, method, identity, earlier, options.get("callback"))
+        writer = _Writer(checkpoint, method, identity, earlier, adam, options.get("callback"))
         options = {**options, "callback": writer}
     result = run(objective, theta0, **options)
     if checkpoint is not None:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "precisekit/objective/least_squares.hpp"
 #include "precisekit/optimize/descent.hpp"
@@ -27,12 +28,26 @@ struct AdamOptions : DescentOptions {
   }
 };
 
+// Where Adam stands between two steps: all that those to come depend on, and the best point so far.
+// A run from a copy of it goes on as if it had not been stopped, to the last bit.
+struct AdamState {
+  Index steps = 0;  // taken
+  Vector x, m, v;   // the moving averages of the gradient and of its square
+  Vector best_x;
+  double best_value = std::numeric_limits<double>::quiet_NaN();
+
+  AdamState() = default;  // not begun
+  explicit AdamState(const VectorRef& start)
+      : x(start), m(Vector::Zero(start.size())), v(m), best_x(start) {}
+};
+
 // What Adam steps on: every step on all of the objective ...
 template <class Objective>
 struct FullBatch {
   static constexpr bool kIsObjective = true;
   const Objective& objective;
 
+  void after(Index) {}
   double value_and_gradient(const Vector& x, Vector& gradient) {
     return objective.value_and_gradient(x, gradient);
   }
@@ -44,6 +59,9 @@ class ConsecutiveSlices {
   static constexpr bool kIsObjective = false;
 
   ConsecutiveSlices(const LeastSquares& whole, Index size) : whole_(whole), slice_(whole, size) {}
+
+  // The next slice is that after so many steps.
+  void after(Index steps) { first_ = steps * slice_.samples().n() % whole_.samples().n(); }
 
   double value_and_gradient(const Vector& x, Vector& gradient) {
     slice_.assign_slice(whole_, first_);
@@ -66,46 +84,63 @@ class Adam {
     options.check();
   }
 
-  // Throws what the objective and the hooks throw, StopRequest excepted.
-  DescentResult minimize(const VectorRef& start, const DescentHooks& hooks) {
+  // From where `state` stands; it is kept up to date, at each call of the observer and at the end.
+  // Iterations and their limit count from there, but `record_every` and the slices from the first
+  // step of all. Throws what the objective and the hooks throw, StopRequest excepted.
+  DescentResult minimize(AdamState& state, const DescentHooks& hooks) {
     const DescentMonitor monitor(options_, hooks);
     DescentResult result;
-    result.x = start;
-    result.gradient = Vector::Constant(start.size(), result.value);  // until it is evaluated
+    result.gradient = Vector::Constant(state.x.size(), result.value);  // until it is evaluated
     try {
-      result.reason = iterate(start, monitor, result);
+      if (Batches::kIsObjective && state.steps > 0) evaluate_gradient(state, result);
+      result.reason = iterate(state, monitor, result);
     } catch (const StopRequest& request) {
       result.reason = request.reason;
     }
-    if constexpr (!Batches::kIsObjective) {
-      ++result.evaluations;
-      ++result.gradient_evaluations;
-      objective_.value_and_gradient(result.x, result.gradient);
-    }
+    if (!Batches::kIsObjective) evaluate_gradient(state, result);
+    result.x = state.best_x;
+    result.value = state.best_value;
     return result;
   }
 
+  DescentResult minimize(const VectorRef& start, const DescentHooks& hooks) {
+    AdamState state(start);
+    return minimize(state, hooks);
+  }
+
  private:
-  DescentStop iterate(Vector x, const DescentMonitor& monitor, DescentResult& best) {
-    Vector gradient(x.size()), m = Vector::Zero(x.size()), v = m;
-    double decay1 = 1.0, decay2 = 1.0;  // beta1^k, beta2^k
-    for (Index& k = best.iterations;; ++k) {
+  void evaluate_gradient(const AdamState& state, DescentResult& result) const {
+    ++result.evaluations;
+    ++result.gradient_evaluations;
+    objective_.value_and_gradient(state.best_x, result.gradient);
+  }
+
+  DescentStop iterate(AdamState& state, const DescentMonitor& monitor, DescentResult& result) {
+    Vector& x = state.x;
+    Vector gradient(x.size());
+    double decay1 = 1.0, decay2 = 1.0;  // beta1^steps, beta2^steps
+    for (Index k = 0; k < state.steps; ++k) {
+      decay1 *= options_.beta1;
+      decay2 *= options_.beta2;
+    }
+    batches_.after(state.steps);
+    for (Index& k = result.iterations;; ++k, ++state.steps) {
       monitor.poll();
       const bool last = k >= options_.max_iterations;
-      const bool recorded = last || k % options_.record_every == 0;
+      const bool recorded = last || k == 0 || state.steps % options_.record_every == 0;
       double value = batches_.value_and_gradient(x, gradient);
-      ++best.evaluations;
-      ++best.gradient_evaluations;
+      ++result.evaluations;
+      ++result.gradient_evaluations;
       if (!std::isfinite(value) || !gradient.allFinite()) return DescentStop::not_finite;
       if (Batches::kIsObjective || recorded) {
         if constexpr (!Batches::kIsObjective) {
           value = objective_.value(x);
-          ++best.evaluations;
+          ++result.evaluations;
         }
-        if (!(value >= best.value)) {
-          best.value = value;
-          best.x = x;
-          if (Batches::kIsObjective) best.gradient = gradient;
+        if (!(value >= state.best_value)) {
+          state.best_value = value;
+          state.best_x = x;
+          if (Batches::kIsObjective) result.gradient = gradient;
         }
         if (recorded && monitor.observe(k, value, x)) return DescentStop::interrupted;
         if (value <= options_.target) return DescentStop::target;
@@ -114,11 +149,11 @@ class Adam {
 
       decay1 *= options_.beta1;
       decay2 *= options_.beta2;
-      m = options_.beta1 * m + (1.0 - options_.beta1) * gradient;
-      v = options_.beta2 * v + (1.0 - options_.beta2) * gradient.cwiseAbs2();
+      state.m = options_.beta1 * state.m + (1.0 - options_.beta1) * gradient;
+      state.v = options_.beta2 * state.v + (1.0 - options_.beta2) * gradient.cwiseAbs2();
       const double rate = options_.learning_rate / (1.0 - decay1);
       const double root = 1.0 / std::sqrt(1.0 - decay2);
-      x.array() -= rate * m.array() / (root * v.array().sqrt() + options_.epsilon);
+      x.array() -= rate * state.m.array() / (root * state.v.array().sqrt() + options_.epsilon);
     }
   }
 
