@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -254,6 +255,45 @@ def test_a_stopped_figure_goes_on(first, tmp_path, monkeypatch):
     reproduction.carry_out()
     assert len(done) == len(lines) - 4 and not any(line.startswith(done[0]) for line in lines[:4])
     assert reproduction.finish() == values  # the same bits, stopped or not
+
+
+def test_a_training_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    """To the same bits: what it had come to is beside the table."""
+    settings = replace(TINY["fig2"], steps=40)
+
+    def figure(folder):
+        return Reproduction("fig2", "quick", tmp_path / folder, settings, only=["Z.001 relu"])
+
+    whole = figure("whole")
+    whole.carry_out()
+    limits, minimize = [], _training.minimize
+
+    def half(*arguments, maxiter, **options):
+        limits.append(maxiter)
+        result = minimize(*arguments, maxiter=20, **options)
+        result.status = CTRL_C[0]
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_training, "minimize", half)
+        with pytest.raises(KeyboardInterrupt):
+            figure("cut").carry_out()
+    name = whole.table.rows[0].run
+    assert [path.name for path in (tmp_path / "cut").iterdir() if path.suffix != ".csv"] == [
+        f"fig2 {name}.unfinished"
+    ]
+
+    def rest(*arguments, maxiter, **options):
+        limits.append(maxiter)
+        return minimize(*arguments, maxiter=maxiter, **options)
+
+    monkeypatch.setattr(_training, "minimize", rest)
+    cut = figure("cut")
+    cut.carry_out()
+    assert limits == [40, 20] + [40] * (len(whole.table.rows) - 1)
+    assert [path.name for path in (tmp_path / "cut").iterdir()] == ["fig2.csv"]
+    for row, other in zip(cut.table.rows, whole.table.rows, strict=True):
+        assert replace(row, seconds=0.0) == replace(other, seconds=0.0)
 
 
 def test_rows_are_written_as_they_come(tmp_path, monkeypatch):

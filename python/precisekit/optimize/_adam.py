@@ -9,7 +9,6 @@ from .. import _core
 from .._checks import positive_int, real_number
 from ._descent import Descent
 
-
 _VECTORS = ("x", "m", "v")
 
 

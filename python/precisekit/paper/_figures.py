@@ -32,6 +32,7 @@ from .._signals import terminable
 from ..plot import require_matplotlib, save_figure
 from . import _report
 from ._results import Table, completed
+from ._training import going_on_from
 from ._values import Value, markdown, summary
 
 FIGURES = {
@@ -62,7 +63,8 @@ def run(
 
     Writes ``figN.csv`` (each result as it comes, so that what was stopped goes on), ``figN.png``,
     ``figN.svg`` and ``figN.md``, which has the published values beside ours. An exception, Ctrl-C
-    among them, leaves these of what is done.
+    among them, leaves these of what is done. A training by Adam that was stopped, however that was,
+    goes on from ``figN NAME.unfinished``.
 
     Parameters
     ----------
@@ -171,7 +173,7 @@ class Reproduction:
         left = [run for run in asked if run.name not in done]
         threads = max(1, get_num_threads() // workers)
         began = time.perf_counter()
-        job = (self.module.carry_out, self.settings, threads)
+        job = (self.module.carry_out, self.settings, threads, self.path("").absolute())
         with closing(completed(_job, left, *job, executor=executor, workers=workers)) as results:
             for k, rows in enumerate(results, len(asked) - len(left) + 1):
                 self.table.add(*rows)
@@ -252,9 +254,12 @@ def _save_png(picture, path: Path) -> None:
         image.quantize(256, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
 
 
-def _job(run, carry_out, settings, threads: int) -> list:
+def _job(run, carry_out, settings, threads: int, stem: Path) -> list:
+    """`stem`: what the names of the figure's files begin with."""
     set_num_threads(threads)
-    return carry_out(run, settings)
+    name = run.name.replace("/", "_")
+    with going_on_from(stem.with_name(f"{stem.name} {name}.unfinished")):
+        return carry_out(run, settings)
 
 
 def _check(figure: str, scale: str, workers: int) -> None:

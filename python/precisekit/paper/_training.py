@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +15,7 @@ from ..interpolate import SimplexInterpolator
 from ..network import MLP
 from ..objective import LeastSquares
 from ..optimize import minimize
+from ..optimize._checkpoint import Checkpoint
 from ..optimize._result import CTRL_C
 
 N_TEST = 30_000
@@ -89,13 +94,38 @@ def simplex_rmse(data: Data, **options) -> tuple[float, int]:
     return rmse(residual[~outside]), int(outside.sum())
 
 
+_unfinished: ContextVar[Path | None] = ContextVar("unfinished", default=None)
+
+
+@contextmanager
+def going_on_from(path: Path) -> Iterator[None]:
+    """A training by `adam` in this block leaves in this file how far it has come, should it be
+    stopped, and goes on from it to the same bits. Where its folder is not there, on another machine
+    perhaps, nothing is left."""
+    token = _unfinished.set(path if path.parent.is_dir() else None)
+    try:
+        yield
+    finally:
+        _unfinished.reset(token)
+
+
 def adam(net: MLP, X, y, theta0, steps: int, batch: int | None = None, **options):
     """The paper's training: learning rate 1e-3, on consecutive slices where there are more samples
     than a batch. The result has the parameters of the lowest training loss."""
     if batch is not None and batch < len(y):
         options.update(batch_size=batch, record_every=max(1, steps // _RECORDS))
+    # one that is watched begins anew: what was seen of it is gone
+    path = None if "callback" in options else _unfinished.get()
+    if path is not None:
+        options["checkpoint"] = path
+        if path.exists():
+            options["resume"] = path
+            steps -= Checkpoint.read(path).nit
     result = minimize(LeastSquares(net, X, y), theta0, "adam", maxiter=steps, **options)
-    return not_interrupted(result)
+    not_interrupted(result)
+    if path is not None:
+        path.unlink()
+    return result
 
 
 def not_interrupted(result):
