@@ -197,6 +197,16 @@ def test_interpolates_and_keeps_the_conditions(degree, boundary):
                 assert abs(s(end, order)) <= size
 
 
+@pytest.mark.parametrize("degree", [1, 3, 7])
+def test_periodic_on_an_axis_whose_length_is_rounded(degree):
+    """low + (high - low) is less than high by a bit, and was taken for the last knot."""
+    low, high = -0.7, 0.1
+    assert low + (high - low) < high
+    x = np.linspace(low, high, 12)
+    s = SplineInterpolator(x, np.cos(2.5 * np.pi * (x - low)), degree, boundary="periodic")
+    assert abs(s(high) - 1) < 1e-15
+
+
 @pytest.mark.parametrize("degree", DEGREES)
 def test_periodic_joins_all_derivatives(degree):
     x = uneven(degree + 8)

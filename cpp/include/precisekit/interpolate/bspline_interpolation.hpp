@@ -56,6 +56,7 @@ inline SplineAxis interpolation_axis(const double* x, Index n, int degree, Bound
       const Index turns = i >= 0 ? i / period : -((period - 1 - i) / period);
       knots.push_back(sites[i - turns * period] + double(turns) * (high - low));
     }
+    if (odd) knots[before + period] = high;  // low + (high - low) may be a bit below it
     return SplineAxis(std::move(knots), degree, low, high, true);
   }
   const Index dropped = boundary == Boundary::not_a_knot ? degree / 2 : 0;
