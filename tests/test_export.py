@@ -59,6 +59,7 @@ MODELS = {
         for name in ("tanh", "sin", "sigmoid", "gelu", "relu", "identity")
     },
     "mixed": lambda X, y: network(X, y, activation=[3 * ["tanh"] + 4 * ["identity"], "gelu"]),
+    "narrow": lambda X, y: network(X, np.c_[y, y**2], hidden_layer_sizes=(1, 5)),
     "no_hidden_layer": lambda X, y: network(X, y, hidden_layer_sizes=()),
     "log_map": lambda X, y: network(X, y, input_map="log"),
     "both_maps": lambda X, y: network(X, y, input_map="both"),

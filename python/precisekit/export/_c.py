@@ -119,19 +119,18 @@ $static void ${p}times(int n, const double *s, double *e)
 }
 """,
     "apply_tanh": """\
-/* Of the units' sums a their activations, and the slopes s where they are asked for. */
+/* Of the units' sums a their activations, and the slopes s, zero where they are not asked for. */
 $static void ${p}apply_tanh(int n, double *a, double *s, int slopes)
 {
   for (int j = 0; j < n; ++j) a[j] = tanh(a[j]);
-  if (!slopes) return;
-  for (int j = 0; j < n; ++j) s[j] = 1.0 - a[j] * a[j];
+  for (int j = 0; j < n; ++j) s[j] = slopes ? 1.0 - a[j] * a[j] : 0.0;
 }
 """,
     "apply_sin": """\
 $static void ${p}apply_sin(int n, double *a, double *s, int slopes)
 {
   for (int j = 0; j < n; ++j) {
-    if (slopes) s[j] = cos(a[j]);
+    s[j] = slopes ? cos(a[j]) : 0.0;
     a[j] = sin(a[j]);
   }
 }
@@ -142,7 +141,7 @@ $static void ${p}apply_sigmoid(int n, double *a, double *s, int slopes)
 {
   for (int j = 0; j < n; ++j) {
     const double e = exp(-fabs(a[j])), larger = 1.0 / (1.0 + e), smaller = e * larger;
-    if (slopes) s[j] = larger * smaller;
+    s[j] = slopes ? larger * smaller : 0.0;
     a[j] = a[j] >= 0.0 ? larger : smaller;
   }
 }
@@ -153,7 +152,7 @@ $static void ${p}apply_gelu(int n, double *a, double *s, int slopes)
 {
   for (int j = 0; j < n; ++j) {
     const double z = a[j], below = 0.5 * erfc(-0.70710678118654752 * z);
-    if (slopes) s[j] = below + z * (0.39894228040143268 * exp(-0.5 * z * z));
+    s[j] = slopes ? below + z * (0.39894228040143268 * exp(-0.5 * z * z)) : 0.0;
     a[j] = z * below;
   }
 }
@@ -162,7 +161,7 @@ $static void ${p}apply_gelu(int n, double *a, double *s, int slopes)
 $static void ${p}apply_relu(int n, double *a, double *s, int slopes)
 {
   for (int j = 0; j < n; ++j) {
-    if (slopes) s[j] = a[j] > 0.0 ? 1.0 : 0.0;
+    s[j] = slopes && a[j] > 0.0 ? 1.0 : 0.0;
     a[j] = a[j] <= 0.0 ? 0.0 : a[j];
   }
 }
@@ -172,7 +171,7 @@ $static void ${p}apply_relu(int n, double *a, double *s, int slopes)
 _NETWORK = Template("""\
 $static void ${p}evaluate(const double *x, double *y, double *dydx)
 {
-  const int slopes = dydx != NULL;
+  const int slopes = dydx ? 1 : 0;
 $declarations
   for (int o = 0; o < $m; ++o) y[o] = NAN;
   for (int i = 0; slopes && i < $size; ++i) dydx[i] = NAN;
@@ -199,8 +198,8 @@ $backward
 _SPLINE = Template("""\
 typedef struct {
   const double *knots;
-  int degree, first, last; /* degree; the pieces begin at knots[first] to knots[last] */
-  int stride;              /* from a coefficient to the next along this axis */
+  int degree, first, last; /* the pieces begin at knots[first] to knots[last] */
+  ptrdiff_t stride;        /* from a coefficient to the next along this axis */
   int periodic;
   double low, high;
 } ${p}spline_axis;
@@ -275,12 +274,12 @@ $static void ${p}evaluate(const double *x, double *y, double *dydx)
     const double xk = ${p}wrapped(axis, x[k]);
 $outside    const int piece = ${p}find_piece(axis, xk);
     ${p}basis(axis->knots + piece, axis->degree, xk, B[k], dB[k]);
-    start += (ptrdiff_t)(piece - axis->degree) * axis->stride;
+    start += (piece - axis->degree) * axis->stride;
     int largest = 0;
     for (int j = 1; j <= axis->degree; ++j) {
       if (B[k][j] > B[k][largest]) largest = j;
     }
-    to_middle += (ptrdiff_t)largest * axis->stride;
+    to_middle += largest * axis->stride;
   }
   ${p}fill_all(0.0, y, dydx);
 
@@ -294,7 +293,7 @@ $outside    const int piece = ${p}find_piece(axis, xk);
     const double *c = start;
     double product = 1.0;
     for (int k = 0; k < $last; ++k) {
-      c += (ptrdiff_t)at[k] * ${p}axes[k].stride;
+      c += at[k] * ${p}axes[k].stride;
       product *= B[k][at[k]];
     }
     for (int o = 0; o < $m; ++o) {

@@ -157,22 +157,26 @@ _ROUTINES = {
   end subroutine ${p}times
 """,
     "apply_tanh": """\
-  ! Of the units' sums a their activations, and the slopes s where they are asked for.
+  ! Of the units' sums a their activations, and the slopes s, zero where they are not asked for.
   pure subroutine ${p}apply_tanh(n, a, s, slopes)
     integer, intent(in) :: n
-    real(wp), intent(inout) :: a(n), s(n)
+    real(wp), intent(inout) :: a(n)
+    real(wp), intent(out) :: s(n)
     logical, intent(in) :: slopes
 
     a = tanh(a)
+    s = 0.0_wp
     if (slopes) s = 1.0_wp - a * a
   end subroutine ${p}apply_tanh
 """,
     "apply_sin": """\
   pure subroutine ${p}apply_sin(n, a, s, slopes)
     integer, intent(in) :: n
-    real(wp), intent(inout) :: a(n), s(n)
+    real(wp), intent(inout) :: a(n)
+    real(wp), intent(out) :: s(n)
     logical, intent(in) :: slopes
 
+    s = 0.0_wp
     if (slopes) s = cos(a)
     a = sin(a)
   end subroutine ${p}apply_sin
@@ -181,11 +185,13 @@ _ROUTINES = {
   ! 1 / (1 + exp(-z)), from an exponential that does not overflow.
   pure subroutine ${p}apply_sigmoid(n, a, s, slopes)
     integer, intent(in) :: n
-    real(wp), intent(inout) :: a(n), s(n)
+    real(wp), intent(inout) :: a(n)
+    real(wp), intent(out) :: s(n)
     logical, intent(in) :: slopes
     real(wp) :: e, larger, smaller
     integer :: j
 
+    s = 0.0_wp
     do j = 1, n
       e = exp(-abs(a(j)))
       larger = 1.0_wp / (1.0_wp + e)
@@ -199,11 +205,13 @@ _ROUTINES = {
   ! z times the normal distribution function of z.
   pure subroutine ${p}apply_gelu(n, a, s, slopes)
     integer, intent(in) :: n
-    real(wp), intent(inout) :: a(n), s(n)
+    real(wp), intent(inout) :: a(n)
+    real(wp), intent(out) :: s(n)
     logical, intent(in) :: slopes
     real(wp) :: z, below
     integer :: j
 
+    s = 0.0_wp
     do j = 1, n
       z = a(j)
       below = 0.5_wp * erfc(-0.70710678118654752_wp * z)
@@ -215,9 +223,11 @@ _ROUTINES = {
     "apply_relu": """\
   pure subroutine ${p}apply_relu(n, a, s, slopes)
     integer, intent(in) :: n
-    real(wp), intent(inout) :: a(n), s(n)
+    real(wp), intent(inout) :: a(n)
+    real(wp), intent(out) :: s(n)
     logical, intent(in) :: slopes
 
+    s = 0.0_wp
     if (slopes) s = merge(1.0_wp, 0.0_wp, a > 0.0_wp)
     a = merge(0.0_wp, a, a <= 0.0_wp)
   end subroutine ${p}apply_relu
