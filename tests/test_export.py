@@ -375,6 +375,8 @@ def test_programs_of_the_page(lang, models, tmp_path):
         ("exp.hpp", "c++", "model_exp"),
         ("Module.f90", "fortran", "model_Module"),
         ("f" * 70 + ".f90", "fortran", "f" * 44),
+        ("own_f.f90", "fortran", "model_own_f"),
+        ("own_f.h", "c", "own_f"),
     ],
 )
 def test_a_name_is_made_of_the_file_s(path, lang, name):
@@ -422,6 +424,7 @@ def test_names_that_the_code_itself_has(lang, models, tmp_path):
         ("c++", "std"),
         ("fortran", "END"),
         ("fortran", "f" * 45),
+        ("fortran", "Own_f"),
         ("c", "caf\u00e9"),
         ("c", 3),
     ],

@@ -18,8 +18,8 @@ _IN_A_ROW = 4
 
 _FILE = Template("""\
 $head
-#ifndef PRECISEKIT_${NAME}_H
-#define PRECISEKIT_${NAME}_H
+#ifndef PRECISEKIT_${name}_H
+#define PRECISEKIT_${name}_H
 
 #include <math.h>
 #include <stddef.h>
@@ -348,7 +348,7 @@ class Writer:
         d, m = about.body.n_inputs, about.body.n_outputs
         interface = _ONE_OUTPUT if m == 1 else _SEVERAL_OUTPUTS
         return _FILE.substitute(
-            NAME=self.name.upper(),
+            name=self.name,
             p=self.p,
             d=d,
             m=m,

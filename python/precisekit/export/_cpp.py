@@ -10,8 +10,8 @@ from ._head import example, head
 
 _FILE = Template("""\
 $head
-#ifndef PRECISEKIT_${NAME}_HPP
-#define PRECISEKIT_${NAME}_HPP
+#ifndef PRECISEKIT_${name}_HPP
+#define PRECISEKIT_${name}_HPP
 
 #include <array>
 #include <cmath>
@@ -100,7 +100,6 @@ class _CppWriter(Writer):
     def file(self, about: Description) -> str:
         m = about.body.n_outputs
         return _FILE.substitute(
-            NAME=self.name.upper(),
             name=self.name,
             d=about.body.n_inputs,
             m=m,

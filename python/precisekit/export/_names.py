@@ -69,7 +69,7 @@ def check_name(name, lang: str) -> None:
         )
     if _is_reserved(name, lang):
         raise ValueError(f"name must not be {name!r}, which has a meaning of its own in {language}")
-    if lang == "fortran" and name.lower().startswith(FORTRAN_PRIVATE):
+    if _is_private(name, lang):
         raise ValueError(f"name must not begin with {FORTRAN_PRIVATE} in Fortran, got {name!r}")
     if lang == "fortran" and len(name) > _LONGEST:
         raise ValueError(
@@ -80,10 +80,14 @@ def check_name(name, lang: str) -> None:
 def name_of_stem(stem: str, lang: str) -> str:
     """An identifier of the language that is made of a file's name without its suffix."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_") or "model"
-    if name[0].isdigit() or _is_reserved(name, lang) or name.lower().startswith(FORTRAN_PRIVATE):
+    if name[0].isdigit() or _is_reserved(name, lang) or _is_private(name, lang):
         name = f"model_{name}"
     return name[:_LONGEST].rstrip("_") if lang == "fortran" else name
 
 
 def _is_reserved(name: str, lang: str) -> bool:
     return (name.lower() if lang == "fortran" else name) in _RESERVED[lang]
+
+
+def _is_private(name: str, lang: str) -> bool:
+    return lang == "fortran" and name.lower().startswith(FORTRAN_PRIVATE)
