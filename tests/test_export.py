@@ -487,7 +487,7 @@ def saved(models, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "lang, call", [("c", "f_value(x)"), ("c++", "f::value(x)"), ("fortran", "f_value(x)")]
+    "lang, call", [("c", "f_value "), ("c++", "f::value "), ("fortran", "gfortran out main")]
 )
 def test_command(lang, call, saved, models, capsys):
     assert main(["export", saved, "--lang", lang, "--output", "out", "--name", "f"]) == 0

@@ -27,13 +27,11 @@ _FLOOR = 1e-16  # where the progress bar of a fit to the last digit ends
 _LOGARITHM = {"log": "as logarithm", "both": "also as logarithm"}
 _CHUNK = 10_000  # rows of CSV formatted at a time
 
-# What to do with the file: {file}, and {name} from which the names in it begin.
+# What stands between a name and those of the functions, and how to compile a program with them.
 _CALLED = {
-    "c": '#include "{file}", {name}_value(x) or {name}_value_and_gradient; cc main.c -lm',
-    "c++": '#include "{file}", {name}::value(x) or {name}::value_and_gradient(x); '
-    "c++ -std=c++17 main.cpp",
-    "fortran": "use {name}, {name}_value(x) or call {name}_value_and_gradient; "
-    "gfortran {file} main.f90",
+    "c": ("_", "cc main.c -lm"),
+    "c++": ("::", "c++ -std=c++17 main.cpp"),
+    "fortran": ("_", "gfortran {file} main.f90"),
 }
 
 
@@ -352,8 +350,10 @@ def _export(args) -> int:
         model.export(args.output, args.lang, name)
     except TypeError as error:  # a model that is no formula
         raise ValueError(f"{args.model}: {error}") from None
-    print(f"code in {args.output}; how to call it stands at its top:")
-    print(_CALLED[args.lang].format(file=Path(args.output).name, name=name))
+    between, command = _CALLED[args.lang]
+    functions = f"{name}{between}value and {name}{between}value_and_gradient"
+    print(f"code in {args.output}; its top shows how to call {functions}")
+    print(f"a program that does: {command.format(file=Path(args.output).name)}")
     return 0
 
 
