@@ -353,7 +353,7 @@ def _export(args) -> int:
     between, command = _CALLED[args.lang]
     functions = f"{name}{between}value and {name}{between}value_and_gradient"
     print(f"code in {args.output}; its top shows how to call {functions}")
-    print(f"a program that does: {command.format(file=Path(args.output).name)}")
+    print(f"to compile a program that does: {command.format(file=Path(args.output).name)}")
     return 0
 
 
