@@ -16,7 +16,7 @@ using Stop = LevenbergMarquardtStop;
 
 struct Rosenbrock {
   void operator()(const Vector& x, Vector& r) const {
-    r = (Vector(2) << 10.0 * (x[1] - x[0] * x[0]), 1.0 - x[0]).finished();
+    r = Vector{{10.0 * (x[1] - x[0] * x[0]), 1.0 - x[0]}};
   }
 };
 
@@ -56,7 +56,7 @@ LevenbergMarquardtResult run(Residual residual, Jacobian jacobian, const Vector&
 }
 
 const DifferenceJacobian kAutomatic(Differences::automatic);
-const Vector kStart = (Vector(2) << -1.2, 1.0).finished();
+const Vector kStart = Vector{{-1.2, 1.0}};
 
 Matrix some_triangle() {
   Matrix R(3, 3);
@@ -68,7 +68,7 @@ Matrix some_triangle() {
 
 TEST(damped_triangle_solves_the_normal_equations) {
   const Matrix R = some_triangle();
-  const Vector q = (Vector(3) << 1.0, -2.0, 0.7).finished();
+  const Vector q = Vector{{1.0, -2.0, 0.7}};
   DampedTriangle triangle(R);
   triangle.set_damping(0.01);
   const Matrix normal = R.transpose() * R + 0.01 * Matrix::Identity(3, 3);
@@ -76,7 +76,7 @@ TEST(damped_triangle_solves_the_normal_equations) {
 }
 
 TEST(damped_triangle_finds_the_damping_of_a_radius) {
-  const Vector q = (Vector(3) << 1.0, -2.0, 0.7).finished();
+  const Vector q = Vector{{1.0, -2.0, 0.7}};
   for (const double radius : {1e-6, 1e-2, 1.0, 100.0}) {
     DampedTriangle triangle(some_triangle());
     double lambda = 0.0;
@@ -105,7 +105,7 @@ TEST(damped_triangle_bears_a_singular_matrix) {
 }
 
 TEST(differences_have_the_digits_they_promise) {
-  const Vector b = (Vector(2) << 1.3, 0.4).finished();
+  const Vector b = Vector{{1.3, 0.4}};
   Vector r;
   Decay{}(b, r);
   Matrix exact, J;
@@ -161,7 +161,7 @@ TEST(differences_step_away_from_what_is_not_finite) {
 TEST(anderson_solves_a_linear_map) {
   Matrix A(3, 3);
   A << 0.9, 0.1, 0.0, -0.2, 0.8, 0.1, 0.0, 0.3, -0.7;
-  const Vector b = (Vector(3) << 1.0, 2.0, 3.0).finished(), scale = Vector::Constant(3, 2.0);
+  const Vector b = Vector{{1.0, 2.0, 3.0}}, scale = Vector::Constant(3, 2.0);
   Vector x = Vector::Zero(3);
   AndersonMemory memory(5);
   for (int i = 0; i < 5; ++i) {
@@ -183,7 +183,7 @@ TEST(levenberg_marquardt_finds_a_zero) {
 
 TEST(levenberg_marquardt_goes_to_the_last_digits) {
   // at the minimum the gradient vanishes: J' r to the rounding of its terms
-  const Vector start = (Vector(2) << 0.5, 2.0).finished();
+  const Vector start = Vector{{0.5, 2.0}};
   const auto exact = run(Decay{}, DecayJacobian{}, start);
   const double terms = exact.jacobian.norm() * exact.residual.norm();
   CHECK_CLOSE((exact.jacobian.transpose() * exact.residual).norm() / terms, 0.0, 1e-15);
