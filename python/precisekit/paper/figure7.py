@@ -123,6 +123,8 @@ def draw(rows: list[Row], settings: Settings):
     for run, colour in zip(runs(settings), ("#1b5e34", "#3b82bd", "#d98c21", "#7b3294", "#8a8f94")):
         for stage, style in ((_PLATEAU, "-"), (_LOWEST, ":")):
             curve = [row for row in rows if (row.run, row.stage) == (run.name, stage)]
+            if not curve:  # else the legend would name what has not been run
+                continue
             steps, values = [row.step for row in curve], [abs(row.eigenvalue) for row in curve]
             label = run.name if stage == _PLATEAU else None
             axes.plot(steps, values, style, color=colour, marker=".", lw=1.2, label=label)
