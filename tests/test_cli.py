@@ -399,11 +399,13 @@ def test_the_choice_goes_on(run, folder, monkeypatch):
     arguments = ["fit", "data.csv", "--target", "h", "--output", "m.pkit", "--tol", "1e-15"]
     arguments += ["--checkpoint", "run.ckpt", "--resume"]
     iterations = []
-    for last in (20, 40):  # of the first network
-        monkeypatch.setattr("precisekit.progress.Progress.__call__", lambda _, s: s.nit >= last)
+    last = 20  # of the network at work
+    monkeypatch.setattr("precisekit.progress.Progress.__call__", lambda _, s: s.nit >= last)
+    for _ in range(2):
         code, _, err = run(*arguments)
         assert code == 0, err
         _, state = read_checkpoint("run.ckpt")
+        last += 20
         assert len(state.finished) <= 1
         networks = [network.report_.n_iter for network in state.finished]
         iterations.append(networks[0] if networks else state.facts["n_iter"])
