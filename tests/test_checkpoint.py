@@ -70,6 +70,30 @@ def test_adam_goes_on_to_the_same_bits(easy, path, batch_size, cut):
         assert np.array_equal(resumed.jac, straight.jac)
 
 
+def test_low_curvature_goes_on_to_the_same_bits(easy, path):
+    objective, theta0 = easy
+    straight = pk.minimize(objective, theta0, "low-curvature", tau=1e-3, maxiter=8)
+    pk.minimize(objective, theta0, "low-curvature", tau=1e-3, maxiter=5, checkpoint=path)
+    resumed = pk.minimize(objective, None, "low-curvature", tau=1e-3, maxiter=3, resume=path)
+    assert straight.nit == resumed.nit == 8
+    assert np.array_equal(resumed.x, straight.x) and resumed.fun == straight.fun
+    assert resumed.history.fun.tolist() == straight.history.fun.tolist()
+
+
+@pytest.mark.parametrize("method", ["taylor-lm", "bfgs", "adam"])
+def test_the_callback_counts_on(easy, path, method):
+    objective, theta0 = easy
+    seen = []
+
+    def callback(state):
+        seen.append((state.nit, state.seconds))
+
+    pk.minimize(objective, theta0, method, maxiter=4, checkpoint=path, callback=callback)
+    pk.minimize(objective, None, method, maxiter=3, resume=path, callback=callback)
+    assert [nit for nit, _ in seen] == [0, 1, 2, 3, 4, 4, 5, 6, 7]
+    assert np.all(np.diff([seconds for _, seconds in seen]) >= 0)
+
+
 def test_a_state_of_adam_that_does_not_fit(easy, path):
     objective, theta0 = easy
     pk.minimize(objective, theta0, "adam", maxiter=3, checkpoint=path)

@@ -296,6 +296,62 @@ def test_a_training_that_was_stopped_goes_on(tmp_path, monkeypatch):
         assert replace(row, seconds=0.0) == replace(other, seconds=0.0)
 
 
+@pytest.mark.parametrize(
+    "run", ["teacher: BFGS, low curvature, boosting", "x^2: Adam, rate 0.01", "polynomial: 0"]
+)
+def test_a_run_of_several_stages_goes_on(run, tmp_path, monkeypatch):
+    """Ctrl-C after each five iterations of low curvature and of Adam, and the same rows."""
+    settings = replace(TINY["fig8"], low_curvature=12, adam=12, steps=12)
+
+    def figure(folder):
+        return Reproduction("fig8", "quick", tmp_path / folder, settings, only=[run])
+
+    whole = figure("whole")
+    whole.carry_out()
+    minimize = _training.minimize
+
+    def stopped(objective, theta, method, *, callback, **options):
+        seen = 0
+
+        def watch(state):
+            nonlocal seen
+            seen += 1
+            if seen == 6 and method != "bfgs":
+                signal.raise_signal(signal.SIGINT)
+            return callback(state)
+
+        return minimize(objective, theta, method, callback=watch, **options)
+
+    monkeypatch.setattr(_training, "minimize", stopped)
+    stops = 0
+    while not figure("cut").table.rows:
+        try:
+            figure("cut").carry_out()
+        except KeyboardInterrupt:
+            stops += 1
+        assert stops < 100
+    assert stops >= 2
+    assert [path.name for path in (tmp_path / "cut").iterdir()] == ["fig8.csv"]
+    rows = figure("cut").table.rows
+    for row, other in zip(rows, whole.table.rows, strict=True):
+        row.seconds = other.seconds = 0.0
+        assert repr(row) == repr(other)  # NaN where there are no test samples
+
+
+def test_what_other_settings_left_is_refused(tmp_path, monkeypatch):
+    def follow(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_training, "minimize", follow)
+    name = "x^2: Adam, rate 0.01"
+    with pytest.raises(KeyboardInterrupt):
+        Reproduction("fig8", "quick", tmp_path, TINY["fig8"], only=[name]).carry_out()
+    (tmp_path / "fig8.csv").unlink()
+    other = Reproduction("fig8", "quick", tmp_path, replace(TINY["fig8"], adam=11), only=[name])
+    with pytest.raises(ValueError, match=r"0\.01\.unfinished is of other settings"):
+        other.carry_out()
+
+
 def test_rows_are_written_as_they_come(tmp_path, monkeypatch):
     carry_out = figure1.carry_out
 

@@ -103,6 +103,11 @@ class Checkpoint:
             message = f"{os.fspath(path)} is not a checkpoint, or damaged: {error}"
             raise ValueError(message) from None
 
+    @property
+    def seconds(self) -> float:
+        seconds = self.history.seconds
+        return float(seconds[-1]) if seconds.size else 0.0
+
     def adam_state(self) -> _core.AdamState:
         """Where Adam goes on; not begun where there is no state, as of the other methods."""
         return state_from(self.adam, self.nit, self.x)
@@ -150,10 +155,21 @@ def joined(earlier: Checkpoint | None, history: History) -> History:
     """The history of a run and of the one it goes on from; their common point stays once."""
     if earlier is None or earlier.history.iteration.size == 0:
         return history
-    before = earlier.history
-    later = history.after(earlier.nit, before.seconds[-1])
+    later = history.after(earlier.nit, earlier.seconds)
     later = History(**{name: column[1:] for name, column in vars(later).items()})
-    return History.joined([before, later])
+    return History.joined([earlier.history, later])
+
+
+def _of_the_whole(callback: Callable | None, earlier: Checkpoint) -> Callable | None:
+    """A callback of a run as one of its last part: nit and seconds go on."""
+    if not callable(callback):  # None, or refused by the minimiser
+        return callback
+    nit, seconds = earlier.nit, earlier.seconds
+
+    def call(state):
+        return callback(OptimizeResult(state, nit=nit + state.nit, seconds=seconds + state.seconds))
+
+    return call
 
 
 def minimize_with_checkpoints(
@@ -163,6 +179,7 @@ def minimize_with_checkpoints(
     earlier, adam = None, _core.AdamState() if method == "adam" else None
     if resume is not None:
         earlier = Checkpoint.read(resume)
+        options = {**options, "callback": _of_the_whole(options.get("callback"), earlier)}
         identity = _identity(objective, earlier.x.size if theta0 is None else np.size(theta0))
         earlier.check(resume, method, identity)
         theta0 = earlier.x

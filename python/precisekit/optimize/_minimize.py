@@ -84,9 +84,9 @@ def minimize(
         written to this file, which is whole at any time.
     resume : path, optional
         A checkpoint to go on from, of the same method, network and data; it may be the same file as
-        `checkpoint`. `nit` and `history` go on from there; limits are those of this call. "adam"
-        goes on as if it had not been stopped, to the last bit; what other methods than it and
-        "taylor-lm" learnt of the curvature is learnt anew.
+        `checkpoint`. `nit` and `history` go on from there, for the callback as well; limits are
+        those of this call. "adam" and "low-curvature" go on as if they had not been stopped, to the
+        last bit; what the BFGS methods learnt of the curvature is learnt anew.
     **options
         Of Taylor-LM:
 

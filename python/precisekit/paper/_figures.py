@@ -63,8 +63,9 @@ def run(
 
     Writes ``figN.csv`` (each result as it comes, so that what was stopped goes on), ``figN.png``,
     ``figN.svg`` and ``figN.md``, which has the published values beside ours. An exception, Ctrl-C
-    among them, leaves these of what is done. A training by Adam that was stopped, however that was,
-    goes on from ``figN NAME.unfinished``.
+    among them, leaves these of what is done. A run that was stopped, however that was, goes on from
+    ``figN NAME.unfinished``: in the midst of a training by Adam and of steps of low curvature, else
+    at the last of its stages.
 
     Parameters
     ----------

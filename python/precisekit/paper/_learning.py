@@ -11,8 +11,8 @@ import numpy as np
 from ..boosting import LEFT_OVER_INVERSE_HESSIAN
 from ..network import MLP
 from ..objective import LeastSquares
-from ..optimize import minimize
-from ._training import not_interrupted, rmse, torch_init
+from ._stages import Stages
+from ._training import rmse, torch_init
 
 N_TEST = 10_000
 TEACHER = (1, 3, 3, 1)
@@ -159,30 +159,26 @@ class _Part:
 class _Curve:
     """Rows of a run of several stages, each of which goes on counting."""
 
-    def __init__(self, name: str):
-        self.name, self.rows = name, []
+    def __init__(self, name: str, settings: Settings):
+        self._name, self._stages = name, Stages(Row, settings)
 
     def follow(self, stage: str, part: _Part, theta, method: str, **options) -> np.ndarray:
         """Minimise from theta; the parameters that this ends with."""
-        steps, seconds = (self.rows[-1].step, self.rows[-1].seconds) if self.rows else (0, 0.0)
-        next_step = 0.0
+        rows = self._stages.rows
+        before = [row for row in rows if row.stage != stage]
+        steps, seconds_before = (before[-1].step, before[-1].seconds) if before else (0, 0.0)
 
-        def record(nit, elapsed, fun, x):
-            train = part.scale * float(np.sqrt(fun))
-            row = Row(self.name, stage, steps + nit, train, part.test(x), seconds + elapsed)
-            self.rows.append(row)
+        def watch(nit, seconds, fun, x, at_end):
+            recorded = rows[-1].step - steps if rows and rows[-1].stage == stage else -1
+            if at_end or nit >= max(recorded + 1, _RECORDED * recorded):
+                train, test = part.scale * float(np.sqrt(fun)), part.test(x)
+                seconds += seconds_before
+                rows.append(Row(self._name, stage, steps + nit, train, test, seconds))
 
-        def watch(intermediate_result):
-            nonlocal next_step
-            state = intermediate_result
-            if state.nit >= next_step:
-                next_step = max(state.nit + 1, _RECORDED * state.nit)
-                record(state.nit, state.seconds, state.fun, state.x)
+        return self._stages.follow(stage, part.objective, theta, method, watch, **options)
 
-        result = minimize(part.objective, theta, method, callback=watch, **options)
-        not_interrupted(result)
-        record(result.nit, result.history.seconds[-1], result.fun, result.x)
-        return result.x
+    def finished(self) -> list[Row]:
+        return self._stages.finished()
 
 
 def target(task: Task, settings: Settings) -> np.ndarray:
@@ -192,10 +188,10 @@ def target(task: Task, settings: Settings) -> np.ndarray:
 
 def carry_out(task: Task, run: Run, settings: Settings) -> list[Row]:
     """One curve of a figure."""
-    bench, curve = _Bench(task, settings.samples), _Curve(run.name)
+    bench, curve = _Bench(task, settings.samples), _Curve(run.name, settings)
     if run.method in (TRICKS, BOOSTING, LARGE_H):
         _tricks(bench, curve, settings, run.method)
-        return curve.rows
+        return curve.finished()
     if run.method in AS_WE_POSE_IT:
         part, theta = bench.as_we_pose_it()
     else:
@@ -208,7 +204,7 @@ def carry_out(task: Task, run: Run, settings: Settings) -> list[Row]:
         **{rate(lr): ("adam", {"lr": lr, "maxiter": settings.adam}) for lr in settings.rates},
     }[run.method]
     curve.follow(run.method, part, theta, method, **options)
-    return curve.rows
+    return curve.finished()
 
 
 def _as_scipys(theta) -> dict:

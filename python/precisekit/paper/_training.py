@@ -99,8 +99,8 @@ _unfinished: ContextVar[Path | None] = ContextVar("unfinished", default=None)
 
 @contextmanager
 def going_on_from(path: Path) -> Iterator[None]:
-    """A training by `adam` in this block leaves in this file how far it has come, should it be
-    stopped, and goes on from it to the same bits. Where its folder is not there, on another machine
+    """What is stopped in this block leaves in this file, and in others whose names begin with its,
+    how far it has come, and goes on from there. Where its folder is not there, on another machine
     perhaps, nothing is left."""
     token = _unfinished.set(path if path.parent.is_dir() else None)
     try:
@@ -109,23 +109,33 @@ def going_on_from(path: Path) -> Iterator[None]:
         _unfinished.reset(token)
 
 
+def unfinished() -> Path | None:
+    """The file of the block `going_on_from`."""
+    return _unfinished.get()
+
+
+def minimized(objective, theta0, method: str, maxiter: int, path: Path | None, **options):
+    """`minimize` to the end: KeyboardInterrupt if Ctrl-C ended it. With a path, it leaves there how
+    far it has come, and goes on from it; the file is gone at the end."""
+    if path is not None:
+        options["checkpoint"] = path
+        if path.exists():
+            options["resume"] = path
+            maxiter -= Checkpoint.read(path).nit
+    result = not_interrupted(minimize(objective, theta0, method, maxiter=maxiter, **options))
+    if path is not None:
+        path.unlink()
+    return result
+
+
 def adam(net: MLP, X, y, theta0, steps: int, batch: int | None = None, **options):
     """The paper's training: learning rate 1e-3, on consecutive slices where there are more samples
     than a batch. The result has the parameters of the lowest training loss."""
     if batch is not None and batch < len(y):
         options.update(batch_size=batch, record_every=max(1, steps // _RECORDS))
     # one that is watched begins anew: what was seen of it is gone
-    path = None if "callback" in options else _unfinished.get()
-    if path is not None:
-        options["checkpoint"] = path
-        if path.exists():
-            options["resume"] = path
-            steps -= Checkpoint.read(path).nit
-    result = minimize(LeastSquares(net, X, y), theta0, "adam", maxiter=steps, **options)
-    not_interrupted(result)
-    if path is not None:
-        path.unlink()
-    return result
+    path = None if "callback" in options else unfinished()
+    return minimized(LeastSquares(net, X, y), theta0, "adam", steps, path, **options)
 
 
 def not_interrupted(result):

@@ -9,11 +9,11 @@ import numpy as np
 from ..datasets import feynman
 from ..network import MLP
 from ..objective import LeastSquares
-from ..optimize import minimize
 from ..plot import new_figure
 from . import _learning
 from ._learning import BOOSTING, LARGE_H, RATES, STAGES, TRICKS, WIDE, Run, Task, reached
-from ._training import not_interrupted, rmse, torch_init
+from ._stages import Stages
+from ._training import rmse, torch_init
 from ._values import Value
 
 NOTES = """\
@@ -123,23 +123,21 @@ def _low_curvature(run: Run, settings: Settings) -> list[Row]:
     y = np.polynomial.Polynomial(rng.uniform(-1.5, 1.5, 6))(X[:, 0])
     objective = LeastSquares(MLP(sizes), X, y)
     theta = torch_init(sizes, np.random.RandomState(seed))
+    stages = Stages(Row, settings)
+
+    def follow(stage, theta, method, of_each_step, **options):
+        def watch(nit, seconds, fun, x, at_end):
+            if at_end != of_each_step:  # there are no test samples
+                train = float(np.sqrt(fun))
+                stages.rows.append(Row(run.name, stage, nit, train, np.nan, seconds))
+
+        return stages.follow(stage, objective, theta, method, watch, **options)
+
     maxiter, H = min(settings.narrow, _ITERATIONS[seed]), np.eye(theta.size)
-    start = minimize(objective, theta, "bfgs", maxiter=maxiter, hess_inv0=H)
-    rows = [_row(run, "BFGS", start.nit, start.fun, start.history.seconds[-1])]
-    not_interrupted(start)
+    start = follow("BFGS", theta, "bfgs", False, maxiter=maxiter, hess_inv0=H)
     for tau in _TAUS:
-        result = minimize(objective, start.x, "low-curvature", tau=tau, maxiter=settings.steps)
-        history = not_interrupted(result).history
-        rows += [
-            _row(run, f"{tau:g}", *step)
-            for step in zip(history.iteration, history.fun, history.seconds)
-        ]
-    return rows
-
-
-def _row(run: Run, stage: str, step, fun, seconds) -> Row:
-    """There are no test samples."""
-    return Row(run.name, stage, int(step), float(np.sqrt(fun)), np.nan, float(seconds))
+        follow(f"{tau:g}", start, "low-curvature", True, maxiter=settings.steps, tau=tau)
+    return stages.finished()
 
 
 def draw(rows: list[Row], settings: Settings):

@@ -1,0 +1,95 @@
+"""Runs of several minimisations, one after the other, that go on where they were stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import astuple
+
+import numpy as np
+
+from .._keeper import Keeper
+from ..io import atomic_write
+from ._results import described
+from ._training import minimized, unfinished
+
+# To the same bits. The others know the curvature as well, and the stage begins anew.
+_GO_ON = ("adam", "low-curvature")
+_RECORDS = 1000  # of a training by Adam
+
+
+class Stages:
+    """The rows of a run, and where its stages ended, kept in the file `unfinished` as they come.
+
+    Parameters
+    ----------
+    row_type : type
+        A dataclass with fields stage, step and seconds.
+    settings : dataclass
+        Of the figure: what other settings have left is refused with ValueError.
+
+    Attributes
+    ----------
+    rows : list of row_type
+    """
+
+    def __init__(self, row_type: type, settings):
+        self.rows: list = []
+        self._ends: dict[str, np.ndarray] = {}
+        self._settings = described(settings)
+        self._file = unfinished()
+        if self._file is not None and self._file.exists():
+            kept = json.loads(self._file.read_text())
+            if kept["settings"] != self._settings:
+                raise ValueError(f"{self._file} is of other settings: {kept['settings']}")
+            self.rows = [row_type(*row) for row in kept["rows"]]
+            self._ends = {stage: np.array(x) for stage, x in kept["ends"].items()}
+
+    def follow(
+        self, stage: str, objective, theta, method: str, watch: Callable, maxiter: int, **options
+    ) -> np.ndarray:
+        """Minimise from theta, unless that is done; the parameters that this ends with.
+
+        ``watch(nit, seconds, fun, x, at_end)`` is called after each iteration, and once more at the
+        end; it may append rows.
+        """
+        if stage in self._ends:
+            return self._ends[stage]
+        path = None
+        if method not in _GO_ON:
+            self.rows[:] = [row for row in self.rows if row.stage != stage]
+        elif self._file is not None:
+            path = self._file.with_name(f"{self._file.name} {stage}")
+        if method == "adam":
+            options["record_every"] = max(1, maxiter // _RECORDS)
+        keeper = Keeper(self._write)
+
+        def follow(state):
+            watch(state.nit, state.seconds, state.fun, state.x, False)
+            if keeper.due:
+                keeper()
+
+        try:
+            result = minimized(objective, theta, method, maxiter, path, callback=follow, **options)
+            watch(result.nit, float(result.history.seconds[-1]), result.fun, result.x, True)
+            self._ends[stage] = result.x
+        finally:
+            keeper()
+        return result.x
+
+    def finished(self) -> list:
+        """The rows; nothing is left on disk."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+        return self.rows
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        kept = {
+            "settings": self._settings,
+            "rows": [astuple(row) for row in self.rows],
+            "ends": {stage: x.tolist() for stage, x in self._ends.items()},
+        }
+        with atomic_write(self._file) as file:
+            file.write(json.dumps(kept).encode())
