@@ -577,7 +577,7 @@ def test_a_damaged_table(first, tmp_path, capsys):
 def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["fig1", "--output", str(tmp_path / "file" / "out")]) == 2
-    assert "file" in capsys.readouterr().err
+    assert "file/out cannot be made: Not a directory" in capsys.readouterr().err
 
 
 def test_values():

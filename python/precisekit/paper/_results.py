@@ -42,7 +42,12 @@ class Table:
     def __init__(self, path: Path, row_type: type, settings):
         self.path, self._row_type = Path(path), row_type
         self._head = "# " + described(settings)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = self.path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"output: the folder {folder} cannot be made: {error.strerror}"
+            raise type(error)(message) from None
         self.rows = self._stored()
         if not self.path.exists():
             self._write()
