@@ -305,6 +305,7 @@ def draw_panel(axes, task: Task, rows: list[Row], settings: Settings) -> None:
             color=style["color"],
         )
     axes.set(yscale="log", xlabel="step", ylabel="test RMSE", title=task.label)
+    axes.margins(x=0.15)  # room for the numbers of steps
     axes.set_xlim(left=0)
     axes.grid(axis="y", color="#eceeef", lw=0.6)
     if axes.get_legend_handles_labels()[0]:
