@@ -24,13 +24,18 @@ class Stages:
     Parameters
     ----------
     row_type : type
-        A dataclass with fields stage, step and seconds.
+        A dataclass with a field stage.
     settings : dataclass
-        Of the figure: what other settings have left is refused with ValueError.
+        Of the figure.
 
     Attributes
     ----------
     rows : list of row_type
+
+    Raises
+    ------
+    ValueError
+        For a file that is damaged, or that other settings have left.
     """
 
     def __init__(self, row_type: type, settings):
@@ -39,11 +44,7 @@ class Stages:
         self._settings = described(settings)
         self._file = unfinished()
         if self._file is not None and self._file.exists():
-            kept = json.loads(self._file.read_text())
-            if kept["settings"] != self._settings:
-                raise ValueError(f"{self._file} is of other settings: {kept['settings']}")
-            self.rows = [row_type(*row) for row in kept["rows"]]
-            self._ends = {stage: np.array(x) for stage, x in kept["ends"].items()}
+            self._read(row_type)
 
     def follow(
         self, stage: str, objective, theta, method: str, watch: Callable, maxiter: int, **options
@@ -61,7 +62,7 @@ class Stages:
         elif self._file is not None:
             path = self._file.with_name(f"{self._file.name} {stage}")
         if method == "adam":
-            options["record_every"] = max(1, maxiter // _RECORDS)
+            options.setdefault("record_every", max(1, maxiter // _RECORDS))
         keeper = Keeper(self._write)
 
         def follow(state):
@@ -82,6 +83,17 @@ class Stages:
         if self._file is not None:
             self._file.unlink(missing_ok=True)
         return self.rows
+
+    def _read(self, row_type: type) -> None:
+        try:
+            kept = json.loads(self._file.read_text())
+            settings, rows, ends = kept["settings"], kept["rows"], kept["ends"]
+            self.rows += [row_type(*row) for row in rows]
+            self._ends = {stage: np.array(x) for stage, x in ends.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{self._file} is damaged: {error}") from None
+        if settings != self._settings:
+            raise ValueError(f"{self._file} is of other settings: {settings}")
 
     def _write(self) -> None:
         if self._file is None:

@@ -12,7 +12,8 @@ from ..network import MLP
 from ..objective import LeastSquares
 from ..plot import new_figure
 from ._learning import TEACHER
-from ._training import adam, torch_init
+from ._stages import Stages
+from ._training import torch_init
 from ._values import Value
 
 NOTES = """\
@@ -91,13 +92,14 @@ def carry_out(run: Run, settings: Settings) -> list[Row]:
     y = MLP(TEACHER).forward(torch_init(TEACHER, np.random.RandomState(0)), X)
     student, start = MLP(_STUDENT), torch_init(_STUDENT, np.random.RandomState(run.seed))
     objective = LeastSquares(student, X, y)
-    rows = []
+    stages = Stages(Row, settings)
+    rows = stages.rows
 
-    def watch(intermediate_result):
-        step, theta = intermediate_result.nit, intermediate_result.x
-        if step < settings.steps - _LATE:
+    def watch(step, seconds, fun, theta, at_end):
+        seen = rows and step <= rows[-1].step  # before it was stopped
+        if step < settings.steps - _LATE or seen or at_end:
             return
-        train = float(np.sqrt(intermediate_result.fun))
+        train = float(np.sqrt(fun))
         values = np.linalg.eigvalsh(objective.hess(theta))[::-1]
         for stage, value in ((_PLATEAU, np.median(values[5:40])), (_LOWEST, values[-1])):
             rows.append(Row(run.name, stage, step, train, float(value)))
@@ -112,8 +114,8 @@ def carry_out(run: Run, settings: Settings) -> list[Row]:
             for each in zip(*columns):
                 rows.append(Row(run.name, _SPECTRUM, step, train, *map(float, each)))
 
-    adam(student, X, y, start, settings.steps, record_every=_APART, callback=watch)
-    return rows
+    stages.follow("Adam", objective, start, "adam", watch, settings.steps, record_every=_APART)
+    return stages.finished()
 
 
 def draw(rows: list[Row], settings: Settings):
