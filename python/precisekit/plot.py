@@ -160,6 +160,7 @@ def _plot_convergence(axes, report, floor: float) -> None:
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=floor / 50)  # room for the words under the line
     if report.race:
+        axes.set_ylim(top=1e3)  # and over it
         axes.text(
             0.98,
             0.97,
