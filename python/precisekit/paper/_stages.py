@@ -52,7 +52,7 @@ class Stages:
         """Minimise from theta, unless that is done; the parameters that this ends with.
 
         ``watch(nit, seconds, fun, x, at_end)`` is called after each iteration, and once more at the
-        end; it may append rows.
+        end; it may append rows. A stage that goes on begins by iterations that may have been seen.
         """
         if stage in self._ends:
             return self._ends[stage]

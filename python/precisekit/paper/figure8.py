@@ -127,7 +127,9 @@ def _low_curvature(run: Run, settings: Settings) -> list[Row]:
 
     def follow(stage, theta, method, of_each_step, **options):
         def watch(nit, seconds, fun, x, at_end):
-            if at_end != of_each_step:  # there are no test samples
+            last = stages.rows[-1] if stages.rows else None
+            seen = last and last.stage == stage and nit <= last.step  # before it was stopped
+            if at_end != of_each_step and not seen:  # there are no test samples
                 train = float(np.sqrt(fun))
                 stages.rows.append(Row(run.name, stage, nit, train, np.nan, seconds))
 
