@@ -15,7 +15,6 @@ from ._training import minimized, unfinished
 
 # To the same bits. The others know the curvature as well, and the stage begins anew.
 _GO_ON = ("adam", "low-curvature")
-_RECORDS = 1000  # of a training by Adam
 
 
 class Stages:
@@ -41,6 +40,7 @@ class Stages:
     def __init__(self, row_type: type, settings):
         self.rows: list = []
         self._ends: dict[str, np.ndarray] = {}
+        self._seen = -1  # the last iteration of the stage at work that was watched
         self._settings = described(settings)
         self._file = unfinished()
         if self._file is not None and self._file.exists():
@@ -51,29 +51,30 @@ class Stages:
     ) -> np.ndarray:
         """Minimise from theta, unless that is done; the parameters that this ends with.
 
-        ``watch(nit, seconds, fun, x, at_end)`` is called after each iteration, and once more at the
-        end; it may append rows. A stage that goes on begins by iterations that may have been seen.
+        ``watch(nit, seconds, fun, x, at_end)`` is called once after each iteration, stopped or not,
+        and once more at the end; it may append rows.
         """
         if stage in self._ends:
             return self._ends[stage]
         path = None
         if method not in _GO_ON:
             self.rows[:] = [row for row in self.rows if row.stage != stage]
+            self._seen = -1
         elif self._file is not None:
             path = self._file.with_name(f"{self._file.name} {stage}")
-        if method == "adam":
-            options.setdefault("record_every", max(1, maxiter // _RECORDS))
         keeper = Keeper(self._write)
 
         def follow(state):
-            watch(state.nit, state.seconds, state.fun, state.x, False)
+            if state.nit > self._seen:
+                watch(state.nit, state.seconds, state.fun, state.x, False)
+                self._seen = state.nit
             if keeper.due:
                 keeper()
 
         try:
             result = minimized(objective, theta, method, maxiter, path, callback=follow, **options)
             watch(result.nit, float(result.history.seconds[-1]), result.fun, result.x, True)
-            self._ends[stage] = result.x
+            self._ends[stage], self._seen = result.x, -1
         finally:
             keeper()
         return result.x
@@ -87,9 +88,9 @@ class Stages:
     def _read(self, row_type: type) -> None:
         try:
             kept = json.loads(self._file.read_text())
-            settings, rows, ends = kept["settings"], kept["rows"], kept["ends"]
-            self.rows += [row_type(*row) for row in rows]
-            self._ends = {stage: np.array(x) for stage, x in ends.items()}
+            settings, self._seen = kept["settings"], kept["seen"]
+            self.rows += [row_type(*row) for row in kept["rows"]]
+            self._ends = {stage: np.array(x) for stage, x in kept["ends"].items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{self._file} is damaged: {error}") from None
         if settings != self._settings:
@@ -100,6 +101,7 @@ class Stages:
             return
         kept = {
             "settings": self._settings,
+            "seen": self._seen,
             "rows": [astuple(row) for row in self.rows],
             "ends": {stage: x.tolist() for stage, x in self._ends.items()},
         }

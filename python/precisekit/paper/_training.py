@@ -20,7 +20,7 @@ from ..optimize._result import CTRL_C
 
 N_TEST = 30_000
 _MARGIN = 0.1  # of the box, left out of the test set at each side
-_RECORDS = 1000  # of the loss on all samples, in a training on slices of them
+_RECORDS = 1000  # of a training by Adam
 
 
 class Data(NamedTuple):
@@ -117,6 +117,8 @@ def unfinished() -> Path | None:
 def minimized(objective, theta0, method: str, maxiter: int, path: Path | None, **options):
     """`minimize` to the end: KeyboardInterrupt if Ctrl-C ended it. With a path, it leaves there how
     far it has come, and goes on from it; the file is gone at the end."""
+    if method == "adam":  # of all steps, whatever is left of them
+        options.setdefault("record_every", max(1, maxiter // _RECORDS))
     if path is not None:
         options["checkpoint"] = path
         if path.exists():

@@ -96,8 +96,7 @@ def carry_out(run: Run, settings: Settings) -> list[Row]:
     rows = stages.rows
 
     def watch(step, seconds, fun, theta, at_end):
-        seen = rows and step <= rows[-1].step  # before it was stopped
-        if step < settings.steps - _LATE or seen or at_end:
+        if step < settings.steps - _LATE or at_end:
             return
         train = float(np.sqrt(fun))
         values = np.linalg.eigvalsh(objective.hess(theta))[::-1]

@@ -127,9 +127,7 @@ def _low_curvature(run: Run, settings: Settings) -> list[Row]:
 
     def follow(stage, theta, method, of_each_step, **options):
         def watch(nit, seconds, fun, x, at_end):
-            last = stages.rows[-1] if stages.rows else None
-            seen = last and last.stage == stage and nit <= last.step  # before it was stopped
-            if at_end != of_each_step and not seen:  # there are no test samples
+            if at_end != of_each_step:  # there are no test samples
                 train = float(np.sqrt(fun))
                 stages.rows.append(Row(run.name, stage, nit, train, np.nan, seconds))
 
